@@ -1,0 +1,147 @@
+// swift-tools-version: 6.2
+import PackageDescription
+import Foundation
+
+let settings: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .treatAllWarnings(as: .error),
+]
+
+func layer(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+    .target(name: name, dependencies: dependencies, swiftSettings: settings)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .testTarget(
+        name: name, dependencies: dependencies + ["TestSupport"], path: "Tests/\(name)",
+        swiftSettings: settings)
+}
+
+let nioCore: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
+let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
+let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
+let metrics: Target.Dependency = .product(name: "Metrics", package: "swift-metrics")
+let lifecycle: Target.Dependency = .product(
+    name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let collections: Target.Dependency = .product(name: "Collections", package: "swift-collections")
+let hummingbird: Target.Dependency = .product(name: "Hummingbird", package: "hummingbird")
+let arguments: Target.Dependency = .product(
+    name: "ArgumentParser", package: "swift-argument-parser")
+let yams: Target.Dependency = .product(name: "Yams", package: "Yams")
+
+var targets: [Target] = [
+    // Layer 0
+    layer("Primitives"),
+    layer("WireCodec", ["Primitives"]),
+    layer("StarkField"),
+    layer("StarkCurve", ["StarkField"]),
+    layer("StarkHash", ["StarkField", "StarkCurve"]),
+    .systemLibrary(
+        name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
+    .systemLibrary(
+        name: "CNghttp2", pkgConfig: "libnghttp2", providers: [.apt(["libnghttp2-dev"])]),
+    .systemLibrary(name: "CLMDB", pkgConfig: "lmdb", providers: [.apt(["liblmdb-dev"])]),
+    // Layer 1
+    layer("StateTrie", ["StarkField", "StarkHash"]),
+    layer("Execution", ["Primitives", "WireCodec", "StarkField", "StarkCurve", "StarkHash", "StateTrie"]),
+    layer("Consensus", ["Primitives", "WireCodec"]),
+    layer("Mempool", ["Primitives", "WireCodec"]),
+    layer("Replication", ["Primitives", "WireCodec", "Consensus"]),
+    layer(
+        "Replica",
+        [
+            "Primitives", "WireCodec", "StarkField", "StarkHash", "Consensus", "Mempool",
+            "Replication",
+        ]),
+    // Layer 2
+    layer("Storage", ["Primitives", "WireCodec", "CLMDB", logging]),
+    layer(
+        "Transport",
+        ["Primitives", "WireCodec", "COpenSSL", "CNghttp2", nioCore, nioPosix, logging]),
+    layer(
+        "RPC",
+        [
+            "Primitives", "StarkField", "StarkCurve", "StarkHash", "Execution", hummingbird, logging, metrics,
+            nioCore,
+        ]),
+    // Layer 3
+    layer(
+        "SequencerNode",
+        [
+            "Primitives", "WireCodec", "StarkField", "StarkCurve", "StarkHash", "StateTrie",
+            "Execution", "Consensus", "Mempool", "Replication", "Replica", "Storage", "Transport",
+            "RPC", logging, metrics, lifecycle, yams,
+        ]),
+    // Layer 4
+    .executableTarget(
+        name: "prytany",
+        dependencies: [
+            "Primitives", "WireCodec", "StarkField", "StarkCurve", "StarkHash", "StateTrie",
+            "Execution", "Consensus", "Replica", "Storage", "SequencerNode", logging, arguments,
+            lifecycle,
+        ],
+        swiftSettings: settings),
+    // Tests
+    .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: settings),
+    tests("PrimitivesTests", ["Primitives"]),
+    tests("WireCodecTests", ["Primitives", "WireCodec"]),
+    tests("StarkFieldTests", ["StarkField"]),
+    tests("StarkCurveTests", ["StarkField", "StarkCurve"]),
+    tests("StarkHashTests", ["StarkField", "StarkCurve", "StarkHash"]),
+    tests("StateTrieTests", ["StarkField", "StarkHash", "StateTrie"]),
+    tests(
+        "ExecutionTests",
+        ["Primitives", "WireCodec", "StarkField", "StarkCurve", "StarkHash", "StateTrie", "Execution"]),
+    tests("ConsensusTests", ["Primitives", "WireCodec", "Consensus"]),
+    tests("MempoolTests", ["Primitives", "WireCodec", "Mempool"]),
+    tests("ReplicationTests", ["Primitives", "WireCodec", "Consensus", "Replication"]),
+    tests(
+        "ReplicaTests",
+        [
+            "Primitives", "WireCodec", "StarkField", "StarkHash", "Consensus", "Mempool",
+            "Replication", "Replica",
+        ]),
+    tests("StorageTests", ["Primitives", "WireCodec", "Storage", logging]),
+    tests(
+        "TransportTests",
+        ["Primitives", "WireCodec", "Transport", "COpenSSL", nioCore, nioPosix, logging]),
+    tests("RPCTests", ["Primitives", "StarkField", "StarkCurve", "StarkHash", "Execution", "RPC", hummingbird, nioCore, logging]),
+    tests(
+        "ClusterTests",
+        ["Primitives", "WireCodec", "StarkField", "StarkCurve", "Consensus", "Storage", "SequencerNode"]),
+    tests("ArchitectureTests", []),
+]
+
+// Development filter.
+let root = Context.packageDirectory
+func present(_ target: Target) -> Bool {
+    let path = target.path ?? "Sources/\(target.name)"
+    return FileManager.default.fileExists(atPath: "\(root)/\(path)")
+}
+targets = targets.filter(present)
+if let only = Context.environment["PRYTANY_ONLY"] {
+    let names = Set(only.split(separator: ",").map(String.init))
+    targets = targets.filter { names.contains($0.name) || $0.name == "TestSupport" }
+}
+let usesProducts = targets.contains { target in
+    target.dependencies.contains { if case .productItem = $0 { true } else { false } }
+}
+
+let package = Package(
+    name: "prytany",
+    platforms: [.macOS(.v15)],
+    dependencies: usesProducts ? [
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
+        .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+    ] : [],
+    targets: targets
+)
