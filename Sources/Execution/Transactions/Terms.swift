@@ -1,0 +1,69 @@
+package import StarkField
+package import WireCodec
+
+/// A contract's place in the state, below 2^251 - 256.
+package typealias ContractAddress = Felt
+/// The hash of a contract class; 0 means that no contract is there.
+package typealias ClassHash = Felt
+/// A place in a contract's storage, below 2^251 - 256.
+package typealias StorageKey = Felt
+/// How many transactions an account has had included.
+package typealias Nonce = Felt
+/// `starknet_keccak` of an entry point's name.
+package typealias Selector = Felt
+/// A chain's name as a Cairo short string, such as `SN_MAIN`.
+package typealias ChainID = Felt
+
+/// The named maxima of everything that the codecs of this target accept. Calldata and signature
+/// follow Starknet's gateway; the rest bounds what a block of this chain can hold.
+package enum Limits {
+    /// Felts of an invoke's calldata, or of a constructor's.
+    package static let calldata = 5000
+    /// Felts of a signature.
+    package static let signature = 4000
+    /// Felts of paymaster data. The fields below are reserved by SNIP-8 and refused at admission
+    /// when they are not empty; they can still be decoded, to be hashed and shown.
+    package static let paymasterData = 64
+    /// Felts of account deployment data.
+    package static let accountDeploymentData = 64
+    /// Felts of proof facts.
+    package static let proofFacts = 1000
+    /// Events of one transaction.
+    package static let events = 1000
+    /// Keys of one event.
+    package static let eventKeys = 50
+    /// Data felts of one event.
+    package static let eventData = 300
+    /// Messages to L1 of one transaction.
+    package static let messages = 1000
+    /// Payload felts of one message to L1.
+    package static let messagePayload = 5000
+    /// Bytes of a revert reason.
+    package static let revertReasonBytes = 64 * 1024
+    /// Entries of any one list of a state diff.
+    package static let stateDiffEntries = 1 << 20
+    /// Bytes of a Starknet version string.
+    package static let versionBytes = 31
+}
+
+extension Felt: WireCodable {
+    /// 32 big-endian bytes; only values below the prime decode.
+    package func encode(into writer: inout WireWriter) {
+        let words = bigEndianWords
+        writer.write(words.0.byteSwapped)
+        writer.write(words.1.byteSwapped)
+        writer.write(words.2.byteSwapped)
+        writer.write(words.3.byteSwapped)
+    }
+
+    package init(from reader: inout WireReader) throws(WireError) {
+        let word0 = try reader.read(UInt64.self).byteSwapped
+        let word1 = try reader.read(UInt64.self).byteSwapped
+        let word2 = try reader.read(UInt64.self).byteSwapped
+        let word3 = try reader.read(UInt64.self).byteSwapped
+        guard let value = Felt(bigEndianWords: (word0, word1, word2, word3)) else {
+            throw .invalid(what: "field element")
+        }
+        self = value
+    }
+}
