@@ -1,0 +1,86 @@
+extension Felt {
+    public func power(_ exponent: UInt64) -> Felt {
+        power(bigEndianWords: (0, 0, 0, exponent))
+    }
+
+    /// Square and multiply, two bits at a time. Time depends on the exponent.
+    public func power(bigEndianWords exponent: (UInt64, UInt64, UInt64, UInt64)) -> Felt {
+        let square = squared()
+        let cube = square * self
+        var result = Felt.one
+        var started = false
+        func take(_ word: UInt64) {
+            for step in 0..<32 {
+                if started { result = result.squared().squared() }
+                switch (word &>> UInt64(62 &- 2 &* step)) & 3 {
+                case 1: result *= self
+                case 2: result *= square
+                case 3: result *= cube
+                default: continue
+                }
+                started = true
+            }
+        }
+        take(exponent.0)
+        take(exponent.1)
+        take(exponent.2)
+        take(exponent.3)
+        return result
+    }
+
+    func squaredRepeatedly(_ count: Int) -> Felt {
+        var result = self
+        for _ in 0..<count { result = result.squared() }
+        return result
+    }
+
+    /// The multiplicative inverse; nil for zero. Time depends on nothing but whether it is zero:
+    /// Fermat's little theorem with the exponent p - 2 = 2^251 + 2^196 + 2^192 - 1.
+    public func inverse() -> Felt? {
+        if isZero { return nil }
+        // runs(k) = self^(2^k - 1)
+        let run1 = self
+        let run2 = run1.squared() * run1
+        let run3 = run2.squared() * run1
+        let run6 = run3.squaredRepeatedly(3) * run3
+        let run12 = run6.squaredRepeatedly(6) * run6
+        let run24 = run12.squaredRepeatedly(12) * run12
+        let run48 = run24.squaredRepeatedly(24) * run24
+        let run96 = run48.squaredRepeatedly(48) * run48
+        let run192 = run96.squaredRepeatedly(96) * run96
+        // 2^251 + 2^196 = (2^55 + 1) * 2^196
+        let high = (squaredRepeatedly(55) * self).squaredRepeatedly(196)
+        return high * run192
+    }
+
+    /// Replaces every element by its inverse, with one inversion and three products each. Zeros
+    /// stay zero.
+    public static func batchInvert(_ values: inout [Felt]) {
+        var prefixes = [Felt]()
+        prefixes.reserveCapacity(values.count)
+        var product = Felt.one
+        for value in values {
+            prefixes.append(product)
+            if !value.isZero { product *= value }
+        }
+        guard var inverse = product.inverse() else { return }
+        for index in values.indices.reversed() where !values[index].isZero {
+            let value = values[index]
+            values[index] = inverse * prefixes[index]
+            inverse *= value
+        }
+    }
+
+    /// A square root, or nil where there is none. Which of the two roots is not specified; zero
+    /// gives zero. Tonelli and Shanks: p - 1 = 2^192 * (2^59 + 17), and the discrete logarithm in
+    /// the group of order 2^192 is taken six bits at a time (Pohlig and Hellman) from tables.
+    public func squareRoot() -> Felt? {
+        if isZero { return self }
+        // self^((t - 1) / 2) for the odd part t = 2^59 + 17: 2^58 + 8 = (2^55 + 1) * 8.
+        let power = (squaredRepeatedly(55) * self).squaredRepeatedly(3)
+        let candidate = power * self
+        let residue = candidate * power
+        guard let correction = RootTables.shared.halfLogarithmPower(of: residue) else { return nil }
+        return candidate * correction
+    }
+}
