@@ -1,7 +1,8 @@
 package import Foundation
 
 /// Conformance data that Prytany's authors did not write, found through the index of the fixtures
-/// folder (`MANIFEST.json`), never by names in the code. The folder is `PRYTANY_FIXTURES`, by
+/// folder (`MANIFEST.json`), never by names in the code. A group that the index has no file of (a
+/// folder with a README of its own) is its own index: all its files count. The folder is `PRYTANY_FIXTURES`, by
 /// default `../shared/fixtures` beside the checkout. Each file that a test reads is noted in the
 /// file that `PRYTANY_FIXTURES_READ` names, so that a run can tell which vectors nothing reads.
 package enum Fixtures {
@@ -27,8 +28,24 @@ package enum Fixtures {
         let index = root.appendingPathComponent("MANIFEST.json")
         guard let data = try? Data(contentsOf: index) else { return [] }
         guard let object = try? JSONSerialization.jsonObject(with: data) else { return [] }
-        return paths(in: object).sorted().map(File.init(path:))
+        let indexed = paths(in: object)
+        let groups = Set(indexed.compactMap { $0.split(separator: "/").first.map(String.init) })
+        return (indexed + unindexed(except: groups)).sorted().map(File.init(path:))
     }()
+
+    /// The files of folders outside `groups`, in no particular order.
+    private static func unindexed(except groups: Set<String>) -> [String] {
+        let manager = FileManager.default
+        let folders = (try? manager.contentsOfDirectory(atPath: root.path)) ?? []
+        return folders.filter { !groups.contains($0) && $0 != "LICENSES" }.flatMap { folder in
+            let path = root.appendingPathComponent(folder).path
+            return ((try? manager.subpathsOfDirectory(atPath: path)) ?? []).filter { file in
+                var isFolder: ObjCBool = false
+                return manager.fileExists(atPath: "\(path)/\(file)", isDirectory: &isFolder)
+                    && !isFolder.boolValue
+            }.map { "\(folder)/\($0)" }
+        }
+    }
 
     /// The index is a list of objects or an object with such a list; a file's path is under
     /// `file` or `path`.
@@ -79,4 +96,3 @@ package enum Fixtures {
         try JSONSerialization.jsonObject(with: read(file), options: [.fragmentsAllowed])
     }
 }
-

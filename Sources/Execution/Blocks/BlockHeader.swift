@@ -120,7 +120,8 @@ package struct BlockCommitments: Hashable, Sendable {
     }
 }
 
-/// A Starknet block header: all that the block hash covers.
+/// A Starknet block header: all that the block hash covers. Its version is 0.13.2 or later: the
+/// block hashes before that are not computed here.
 package struct BlockHeader: Hashable, Sendable {
     package var info: BlockInfo
     package var parentHash: Felt
@@ -220,9 +221,15 @@ extension BlockCommitments: WireCodable {
         eventCommitment = try reader.read()
         receiptCommitment = try reader.read()
         stateDiffCommitment = try reader.read()
-        transactionCount = try reader.read()
-        eventCount = try reader.read()
-        stateDiffLength = try reader.read()
+        transactionCount = try BlockCommitments.readCount(&reader)
+        eventCount = try BlockCommitments.readCount(&reader)
+        stateDiffLength = try BlockCommitments.readCount(&reader)
+    }
+
+    private static func readCount(_ reader: inout WireReader) throws(WireError) -> UInt64 {
+        let count = try reader.read(UInt64.self)
+        guard count <= Limits.blockCount else { throw .invalid(what: "count of a block header") }
+        return count
     }
 }
 
@@ -238,5 +245,8 @@ extension BlockHeader: WireCodable {
         parentHash = try reader.read()
         stateRoot = try reader.read()
         commitments = try reader.read()
+        guard info.starknetVersion >= .poseidonBlockHash else {
+            throw .invalid(what: "Starknet version of a block header")
+        }
     }
 }

@@ -42,6 +42,8 @@ package enum Limits {
     package static let revertReasonBytes = 64 * 1024
     /// Entries of any one list of a state diff.
     package static let stateDiffEntries = 1 << 20
+    /// Transactions, events or state-diff length of a block.
+    package static let blockCount: UInt64 = 1 << 32
     /// Bytes of a Starknet version string.
     package static let versionBytes = 31
 }
