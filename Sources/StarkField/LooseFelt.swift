@@ -135,6 +135,36 @@ struct WideProduct {
         t7 = addWithCarry(t7, s3.high, &over)
     }
 
+    @inlinable @inline(__always)
+    init(
+        _ t0: UInt64, _ t1: UInt64, _ t2: UInt64, _ t3: UInt64,
+        _ t4: UInt64, _ t5: UInt64, _ t6: UInt64, _ t7: UInt64
+    ) {
+        self.t0 = t0
+        self.t1 = t1
+        self.t2 = t2
+        self.t3 = t3
+        self.t4 = t4
+        self.t5 = t5
+        self.t6 = t6
+        self.t7 = t7
+    }
+
+    /// Sum mod 2^512.
+    @inlinable @inline(__always)
+    static func &+ (a: WideProduct, b: WideProduct) -> WideProduct {
+        var carry = false
+        let t0 = addWithCarry(a.t0, b.t0, &carry)
+        let t1 = addWithCarry(a.t1, b.t1, &carry)
+        let t2 = addWithCarry(a.t2, b.t2, &carry)
+        let t3 = addWithCarry(a.t3, b.t3, &carry)
+        let t4 = addWithCarry(a.t4, b.t4, &carry)
+        let t5 = addWithCarry(a.t5, b.t5, &carry)
+        let t6 = addWithCarry(a.t6, b.t6, &carry)
+        let t7 = addWithCarry(a.t7, b.t7, &carry)
+        return WideProduct(t0, t1, t2, t3, t4, t5, t6, t7)
+    }
+
     /// Montgomery reduction by subtraction: with q = T * p^-1 mod 2^256, (T - q*p) / 2^256 is
     /// T_high - floor(q*p / 2^256). Because p = 1 + P3 * 2^192, the first three limbs of q are the
     /// first three limbs of T, and the whole reduction is four multiplications by P3.
@@ -202,6 +232,12 @@ extension LooseFelt {
             l3 &<< 1 | l2 &>> 63)
     }
 
+    /// A multiple of p as an addend or bound; `count` at most 31.
+    @inlinable @inline(__always)
+    public static func primes(_ count: UInt64) -> LooseFelt {
+        LooseFelt(count, 0, 0, count &* topLimbOfPrime)
+    }
+
     /// p added, mod 2^256.
     @inlinable @inline(__always)
     public var addingPrime: LooseFelt {
@@ -225,6 +261,14 @@ extension LooseFelt {
     @inlinable @inline(__always)
     public static func signedProduct(_ a: LooseFelt, _ b: LooseFelt) -> LooseFelt {
         WideProduct(a, b).reduced.value
+    }
+
+    /// a*b + c*d with one reduction, in 0 ..< p, for bounds with A*B + C*D <= 32.
+    @inlinable @inline(__always)
+    public static func sumOfProducts(
+        _ a: LooseFelt, _ b: LooseFelt, _ c: LooseFelt, _ d: LooseFelt
+    ) -> LooseFelt {
+        (WideProduct(a, b) &+ WideProduct(c, d)).reducedNonNegative
     }
 
     /// Montgomery square plus p: above 0, and at most (A*A/32 + 1)p, for operands below 2^255.

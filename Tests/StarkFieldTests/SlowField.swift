@@ -1,4 +1,5 @@
 import StarkField
+import TestSupport
 
 /// The slow twin of the field: 256-bit integers as four words, multiplication by shift and add,
 /// reduction by comparing and subtracting. No Montgomery form, no lazy bounds.
@@ -70,22 +71,6 @@ struct SlowFelt: Equatable {
     }
 }
 
-/// SplitMix64: seeded, so that a failure can be replayed.
-struct SeededWords: RandomNumberGenerator {
-    var state: UInt64
-    init(seed: UInt64) { state = seed }
-    mutating func next() -> UInt64 {
-        state &+= 0x9e37_79b9_7f4a_7c15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xbf58_476d_1ce4_e5b9
-        z = (z ^ (z >> 27)) &* 0x94d0_49bb_1331_11eb
-        return z ^ (z >> 31)
-    }
-    mutating func felt() -> Felt {
-        Felt(reducingBigEndianWords: (next(), next(), next(), next()))
-    }
-}
-
 enum Samples {
     /// Integers at the places where carries, borrows and reductions turn over.
     static let edges: [Felt] = {
@@ -105,6 +90,6 @@ enum Samples {
 
     static func random(_ count: Int, seed: UInt64) -> [Felt] {
         var generator = SeededWords(seed: seed)
-        return (0..<count).map { _ in generator.felt() }
+        return (0..<count).map { _ in Felt(reducingBigEndianWords: generator.words()) }
     }
 }
