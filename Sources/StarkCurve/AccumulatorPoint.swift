@@ -76,6 +76,12 @@ public struct AccumulatorPoint: Sendable {
         }
     }
 
+    /// Adds the point or its negative.
+    @inlinable @inline(__always)
+    public mutating func add(_ point: CurvePoint, negated: Bool) {
+        add(CurvePoint(unchecked: point.x, negated ? -point.y : point.y))
+    }
+
     @inlinable @inline(__always)
     public mutating func subtract(_ point: CurvePoint) { add(-point) }
 

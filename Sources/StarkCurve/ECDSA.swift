@@ -1,0 +1,142 @@
+public import StarkField
+
+/// ECDSA on the STARK curve as Starknet has it: public keys and r are x coordinates, r is not
+/// reduced mod n, and either sign of the key's point counts.
+///
+/// *Rules* (cairo-lang 0.14, `starkware.crypto.signature`): message hash below 2^251,
+/// 0 < r < 2^251, 0 < s < n, and 1/s mod n below 2^251. A canonical signature has s at most
+/// (n - 1) / 2 too; verification alone doesn't ask for that.
+///
+/// *Deviation*: cairo-lang's verification follows the steps of a proof's trace and refuses
+/// operands for which one of its partial sums meets an equal x coordinate. Here such a sum is
+/// computed. Telling the two apart takes a discrete logarithm or a key made for it.
+///
+/// *Timing*: verification handles public values and its time depends on them. Signing runs field
+/// and scalar arithmetic of fixed sequence, and splits the nonce by a pseudo-random share of the
+/// secret before it is multiplied, so that the time of one multiplication says nothing of the
+/// nonce by itself. Table addresses still depend on the shares: signing isn't protected against
+/// somebody who measures the same machine's caches.
+public enum ECDSA {
+    /// 2^251, least significant word first.
+    private static func isBelowLimit(_ value: Felt) -> Bool {
+        value.bigEndianWords.0 < 1 << 59
+    }
+
+    /// Whether 0 < r < 2^251 and 0 < s <= (n - 1) / 2.
+    public static func isCanonical(_ signature: StarkSignature) -> Bool {
+        guard !signature.r.isZero, isBelowLimit(signature.r) else { return false }
+        guard let s = Scalar(signature.s) else { return false }
+        return !s.isZero && !s.isHigh
+    }
+
+    /// Signs a hash below 2^251 with the nonce of RFC 6979 (HMAC-SHA256).
+    public static func sign(messageHash: Felt, secretKey: SecretKey) -> StarkSignature {
+        sign(messageHash: messageHash, secretKey: secretKey, canonical: false)
+    }
+
+    /// The same nonce, and s negated where it is above (n - 1) / 2.
+    public static func signCanonical(messageHash: Felt, secretKey: SecretKey) -> StarkSignature {
+        sign(messageHash: messageHash, secretKey: secretKey, canonical: true)
+    }
+
+    private static func sign(
+        messageHash: Felt, secretKey: SecretKey, canonical: Bool
+    ) -> StarkSignature {
+        precondition(isBelowLimit(messageHash), "message hash \(messageHash) of 2^251 or more")
+        guard let message = Scalar(messageHash) else {
+            preconditionFailure("2^251 is below n")
+        }
+        var attempt: UInt8 = 0
+        while true {
+            precondition(attempt < .max, "every nonce so far is unfit, which is beyond chance")
+            let nonce = DeterministicNonce.make(
+                messageHash: messageHash, secretKey: secretKey.scalar,
+                entropy: attempt == 0 ? [] : [attempt])
+            attempt += 1
+            guard
+                let r = blindedGeneratorMultiple(nonce, of: secretKey.scalar).affineX,
+                !r.isZero, isBelowLimit(r), let rScalar = Scalar(r)
+            else { continue }
+            let sum = message + rScalar * secretKey.scalar
+            if sum.isZero { continue }
+            // 1/s = nonce / (message + r * key).
+            var inverse = nonce * sum.inverse
+            var s = sum * nonce.inverse
+            guard isBelowLimit(inverse.felt) else { continue }
+            if canonical, s.isHigh {
+                s = -s
+                inverse = -inverse
+                guard isBelowLimit(inverse.felt) else { continue }
+            }
+            return StarkSignature(r: r, s: s.felt)
+        }
+    }
+
+    /// scalar * generator as the sum of two pseudo-random shares' multiples.
+    static func blindedGeneratorMultiple(
+        _ scalar: Scalar, of secret: Scalar
+    ) -> AccumulatorPoint {
+        let digest = SHA256.authenticate(
+            key: secret.felt.bigEndianBytes, [Array("share".utf8), scalar.felt.bigEndianBytes])
+        func word(_ number: Int) -> UInt64 {
+            digest[8 * number..<8 * number + 8].reduce(0) { $0 << 8 | UInt64($1) }
+        }
+        let share = Scalar(reducing: (word(0), word(1), word(2), word(3)))
+        var result = FixedBase.generator.multiply(scalar + -share)
+        result.add(FixedBase.generator.multiply(share))
+        return result
+    }
+
+    /// Whether the signature is valid for the key with this x coordinate.
+    public static func verify(
+        messageHash: Felt, signature: StarkSignature, publicKey: Felt
+    ) -> Bool {
+        guard let factors = factors(messageHash: messageHash, signature: signature),
+            let key = CurvePoint(x: publicKey)
+        else { return false }
+        return isSumOrDifference(
+            FixedBase.generator.multiply(factors.generator),
+            VariableBase.multiply(key, factors.key), x: signature.r)
+    }
+
+    /// message/s and r/s mod n where the operands are in range.
+    static func factors(
+        messageHash: Felt, signature: StarkSignature
+    ) -> (generator: Scalar, key: Scalar)? {
+        guard isBelowLimit(messageHash), !signature.r.isZero, isBelowLimit(signature.r),
+            let s = Scalar(signature.s), !s.isZero,
+            let message = Scalar(messageHash), let r = Scalar(signature.r)
+        else { return nil }
+        let inverse = s.inverse
+        guard inverse.words.3 < 1 << 59 else { return nil }
+        return (message * inverse, r * inverse)
+    }
+
+    /// Whether x is the x coordinate of a + b or of a - b; b is finite.
+    ///
+    /// With x1, x2 those of a and b, the two candidates are the roots of
+    /// (x1 - x2)^2 X^2 - 2 ((x1 + x2)(1 + x1 x2) + 2 beta) X + (x1 x2 - 1)^2 - 4 beta (x1 + x2),
+    /// which needs neither y. For a = +-b one candidate is infinity, and the polynomial is linear
+    /// with the other one, the double, as its root.
+    static func isSumOrDifference(
+        _ a: AccumulatorPoint, _ b: AccumulatorPoint, x: Felt
+    ) -> Bool {
+        let (n2, d2) = b.xFraction
+        if a.isInfinity { return n2 == x * d2 }
+        let (n1, d1) = a.xFraction
+        let left = n1 * d2
+        let right = n2 * d1
+        let numerators = n1 * n2
+        let denominators = d1 * d2
+        let sum = left + right
+        let difference = left - right
+        let betaDenominators = CurvePoint.beta * denominators
+        let linear =
+            sum * (denominators + numerators) + (betaDenominators * denominators).doubled()
+        let constant =
+            (numerators - denominators).squared()
+            - (betaDenominators * sum).doubled().doubled()
+        let square = difference * x
+        return square.squared() - (linear * x).doubled() + constant == .zero
+    }
+}
