@@ -201,7 +201,7 @@ extension StateDiff: WireCodable {
         writer.write(deployedContracts)
         writer.write(replacedClasses)
         writer.write(declaredClasses)
-        writer.write(deprecatedDeclaredClasses)
+        writer.write(felts: deprecatedDeclaredClasses)
         writer.write(migratedCompiledClasses)
     }
 
@@ -212,7 +212,7 @@ extension StateDiff: WireCodable {
         deployedContracts = try reader.readArray("deployed contracts", maximum: maximum)
         replacedClasses = try reader.readArray("replaced classes", maximum: maximum)
         declaredClasses = try reader.readArray("declared classes", maximum: maximum)
-        deprecatedDeclaredClasses = try reader.readArray(
+        deprecatedDeclaredClasses = try reader.readFelts(
             "deprecated declared classes", maximum: maximum)
         migratedCompiledClasses = try reader.readArray(
             "migrated compiled classes", maximum: maximum)

@@ -1,3 +1,4 @@
+package import Primitives
 package import StarkField
 package import WireCodec
 
@@ -50,22 +51,44 @@ package enum Limits {
 
 extension Felt: WireCodable {
     /// 32 big-endian bytes; only values below the prime decode.
-    package func encode(into writer: inout WireWriter) {
-        let words = bigEndianWords
-        writer.write(words.0.byteSwapped)
-        writer.write(words.1.byteSwapped)
-        writer.write(words.2.byteSwapped)
-        writer.write(words.3.byteSwapped)
-    }
+    package func encode(into writer: inout WireWriter) { writer.write(Digest(self)) }
 
     package init(from reader: inout WireReader) throws(WireError) {
-        let word0 = try reader.read(UInt64.self).byteSwapped
-        let word1 = try reader.read(UInt64.self).byteSwapped
-        let word2 = try reader.read(UInt64.self).byteSwapped
-        let word3 = try reader.read(UInt64.self).byteSwapped
-        guard let value = Felt(bigEndianWords: (word0, word1, word2, word3)) else {
+        guard let value = Felt(try reader.readDigest()) else {
             throw .invalid(what: "field element")
         }
         self = value
+    }
+
+    /// The field element with these words; nil at or above the prime.
+    package init?(_ digest: Digest) {
+        self.init(bigEndianWords: (digest.word0, digest.word1, digest.word2, digest.word3))
+    }
+}
+
+extension Digest {
+    /// The canonical words of a field element.
+    package init(_ felt: Felt) {
+        let words = felt.bigEndianWords
+        self.init(words.0, words.1, words.2, words.3)
+    }
+}
+
+extension WireWriter {
+    /// A count and the elements: `write(_:)` of an array without its generic detours.
+    mutating func write(felts: [Felt]) {
+        write(UInt32(felts.count))
+        for felt in felts { felt.encode(into: &self) }
+    }
+}
+
+extension WireReader {
+    mutating func readFelts(_ what: String, maximum: Int) throws(WireError) -> [Felt] {
+        let count = try readCount(what, maximum: maximum)
+        guard count * 32 <= left else { throw .truncated(needed: count * 32, left: left) }
+        var felts: [Felt] = []
+        felts.reserveCapacity(count)
+        for _ in 0..<count { felts.append(try Felt(from: &self)) }
+        return felts
     }
 }

@@ -107,31 +107,31 @@ package enum Transaction: Hashable, Sendable {
 extension InvokeTransactionV3: WireCodable {
     package func encode(into writer: inout WireWriter) {
         senderAddress.encode(into: &writer)
-        writer.write(calldata)
-        writer.write(signature)
+        writer.write(felts: calldata)
+        writer.write(felts: signature)
         nonce.encode(into: &writer)
         resourceBounds.encode(into: &writer)
         writer.write(tip)
-        writer.write(paymasterData)
-        writer.write(accountDeploymentData)
+        writer.write(felts: paymasterData)
+        writer.write(felts: accountDeploymentData)
         nonceDataAvailabilityMode.encode(into: &writer)
         feeDataAvailabilityMode.encode(into: &writer)
-        writer.write(proofFacts)
+        writer.write(felts: proofFacts)
     }
 
     package init(from reader: inout WireReader) throws(WireError) {
         senderAddress = try reader.read()
-        calldata = try reader.readArray("calldata", maximum: Limits.calldata)
-        signature = try reader.readArray("signature", maximum: Limits.signature)
+        calldata = try reader.readFelts("calldata", maximum: Limits.calldata)
+        signature = try reader.readFelts("signature", maximum: Limits.signature)
         nonce = try reader.read()
         resourceBounds = try reader.read()
         tip = try reader.read()
-        paymasterData = try reader.readArray("paymaster data", maximum: Limits.paymasterData)
-        accountDeploymentData = try reader.readArray(
+        paymasterData = try reader.readFelts("paymaster data", maximum: Limits.paymasterData)
+        accountDeploymentData = try reader.readFelts(
             "account deployment data", maximum: Limits.accountDeploymentData)
         nonceDataAvailabilityMode = try reader.read()
         feeDataAvailabilityMode = try reader.read()
-        proofFacts = try reader.readArray("proof facts", maximum: Limits.proofFacts)
+        proofFacts = try reader.readFelts("proof facts", maximum: Limits.proofFacts)
     }
 }
 
@@ -139,12 +139,12 @@ extension DeployAccountTransactionV3: WireCodable {
     package func encode(into writer: inout WireWriter) {
         contractAddressSalt.encode(into: &writer)
         classHash.encode(into: &writer)
-        writer.write(constructorCalldata)
-        writer.write(signature)
+        writer.write(felts: constructorCalldata)
+        writer.write(felts: signature)
         nonce.encode(into: &writer)
         resourceBounds.encode(into: &writer)
         writer.write(tip)
-        writer.write(paymasterData)
+        writer.write(felts: paymasterData)
         nonceDataAvailabilityMode.encode(into: &writer)
         feeDataAvailabilityMode.encode(into: &writer)
     }
@@ -152,13 +152,13 @@ extension DeployAccountTransactionV3: WireCodable {
     package init(from reader: inout WireReader) throws(WireError) {
         contractAddressSalt = try reader.read()
         classHash = try reader.read()
-        constructorCalldata = try reader.readArray(
+        constructorCalldata = try reader.readFelts(
             "constructor calldata", maximum: Limits.calldata)
-        signature = try reader.readArray("signature", maximum: Limits.signature)
+        signature = try reader.readFelts("signature", maximum: Limits.signature)
         nonce = try reader.read()
         resourceBounds = try reader.read()
         tip = try reader.read()
-        paymasterData = try reader.readArray("paymaster data", maximum: Limits.paymasterData)
+        paymasterData = try reader.readFelts("paymaster data", maximum: Limits.paymasterData)
         nonceDataAvailabilityMode = try reader.read()
         feeDataAvailabilityMode = try reader.read()
     }

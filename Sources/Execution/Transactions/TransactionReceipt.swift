@@ -60,14 +60,14 @@ package struct TransactionReceipt: Hashable, Sendable {
 extension Event: WireCodable {
     package func encode(into writer: inout WireWriter) {
         fromAddress.encode(into: &writer)
-        writer.write(keys)
-        writer.write(data)
+        writer.write(felts: keys)
+        writer.write(felts: data)
     }
 
     package init(from reader: inout WireReader) throws(WireError) {
         fromAddress = try reader.read()
-        keys = try reader.readArray("event keys", maximum: Limits.eventKeys)
-        data = try reader.readArray("event data", maximum: Limits.eventData)
+        keys = try reader.readFelts("event keys", maximum: Limits.eventKeys)
+        data = try reader.readFelts("event data", maximum: Limits.eventData)
     }
 }
 
@@ -75,13 +75,13 @@ extension MessageToL1: WireCodable {
     package func encode(into writer: inout WireWriter) {
         fromAddress.encode(into: &writer)
         toAddress.encode(into: &writer)
-        writer.write(payload)
+        writer.write(felts: payload)
     }
 
     package init(from reader: inout WireReader) throws(WireError) {
         fromAddress = try reader.read()
         toAddress = try reader.read()
-        payload = try reader.readArray("message payload", maximum: Limits.messagePayload)
+        payload = try reader.readFelts("message payload", maximum: Limits.messagePayload)
     }
 }
 
