@@ -40,6 +40,8 @@ final class HTTP2Session {
     private var status: [UInt8] = []
 
     private var failure: CloseReason?
+    /// The error with which libnghttp2 itself ended the session.
+    private var goAwayCode: UInt32 = 0
     private var scratch: [[UInt8]] = []
     /// Complete messages, in order; the owner takes them.
     private(set) var messages: [(PeerChannel, [UInt8])] = []
@@ -360,9 +362,25 @@ final class HTTP2Session {
         _ = nghttp2_session_terminate_session(session, code.rawValue)
     }
 
-    /// Whether HTTP/2 considers the connection finished.
-    var isOver: Bool {
-        nghttp2_session_want_read(session) == 0 && nghttp2_session_want_write(session) == 0
+    /// Why HTTP/2 considers the connection finished, if it does.
+    var ending: CloseReason? {
+        guard nghttp2_session_want_read(session) == 0, nghttp2_session_want_write(session) == 0
+        else { return nil }
+        return goAwayCode == 0 ? .closedByPeer : .http2(code: Int32(clamping: goAwayCode))
+    }
+
+    private func sent(_ frame: UnsafePointer<nghttp2_frame>) -> Int32 {
+        let header = frame.pointee.hd
+        switch UInt32(header.type) {
+        case NGHTTP2_HEADERS.rawValue:
+            guard role == .client, let channel = channel(of: header.stream_id) else { return 0 }
+            return widenWindow(header.stream_id, channel) ? 0 : Self.failed
+        case NGHTTP2_GOAWAY.rawValue:
+            goAwayCode = frame.pointee.goaway.error_code
+            return 0
+        default:
+            return 0
+        }
     }
 
     // MARK: Callbacks
@@ -417,11 +435,7 @@ final class HTTP2Session {
             guard let frame, let session = HTTP2Session.owner(owner) else {
                 return HTTP2Session.failed
             }
-            let header = frame.pointee.hd
-            guard UInt32(header.type) == NGHTTP2_HEADERS.rawValue, session.role == .client,
-                let channel = session.channel(of: header.stream_id)
-            else { return 0 }
-            return session.widenWindow(header.stream_id, channel) ? 0 : HTTP2Session.failed
+            return session.sent(frame)
         }
         nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(callbacks) {
             _, _, code, owner in

@@ -424,7 +424,7 @@ final class PeerConnection: ChannelDuplexHandler {
                 break
             }
         }
-        if session.isOver { close(.closedByPeer) }
+        if let ending = session.ending { close(ending) }
     }
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {

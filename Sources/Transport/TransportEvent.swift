@@ -41,7 +41,7 @@ package enum CloseReason: Hashable, Sendable {
     case tls(code: UInt)
     /// The peer sent an unknown answer to our greeting.
     case unknownAnswer
-    /// libnghttp2's error code.
+    /// libnghttp2's error code if negative, else the HTTP/2 error code with which it gave up.
     case http2(code: Int32)
     case unexpectedRequest
     case streamClosed(code: UInt32)
