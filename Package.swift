@@ -27,7 +27,9 @@ let metrics: Target.Dependency = .product(name: "Metrics", package: "swift-metri
 let lifecycle: Target.Dependency = .product(
     name: "ServiceLifecycle", package: "swift-service-lifecycle")
 let collections: Target.Dependency = .product(name: "Collections", package: "swift-collections")
-let hummingbird: Target.Dependency = .product(name: "Hummingbird", package: "hummingbird")
+let hummingbird: Target.Dependency = .product(name: "HummingbirdCore", package: "hummingbird")
+let httpTypes: Target.Dependency = .product(name: "HTTPTypes", package: "swift-http-types")
+let nioHTTPTypes: Target.Dependency = .product(name: "NIOHTTPTypes", package: "swift-nio-extras")
 let arguments: Target.Dependency = .product(
     name: "ArgumentParser", package: "swift-argument-parser")
 let yams: Target.Dependency = .product(name: "Yams", package: "Yams")
@@ -64,8 +66,8 @@ var targets: [Target] = [
     layer(
         "RPC",
         [
-            "Primitives", "StarkField", "StarkCurve", "StarkHash", "Execution", hummingbird, logging, metrics,
-            nioCore,
+            "Primitives", "StarkField", "Execution", hummingbird, httpTypes, nioHTTPTypes,
+            nioCore, nioPosix, logging, metrics, lifecycle,
         ]),
     // Layer 3
     layer(
@@ -108,7 +110,7 @@ var targets: [Target] = [
     tests(
         "TransportTests",
         ["Primitives", "WireCodec", "Transport", "COpenSSL", nioCore, nioPosix, logging]),
-    tests("RPCTests", ["Primitives", "StarkField", "StarkCurve", "StarkHash", "Execution", "RPC", hummingbird, nioCore, logging]),
+    tests("RPCTests", ["Primitives", "StarkField", "Execution", "RPC", logging, metrics, lifecycle]),
     tests(
         "ClusterTests",
         ["Primitives", "WireCodec", "StarkField", "StarkCurve", "Consensus", "Storage", "SequencerNode"]),
@@ -141,6 +143,8 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
+        .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-nio-extras", from: "1.34.1"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
     ] : [],
     targets: targets
