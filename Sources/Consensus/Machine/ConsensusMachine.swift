@@ -1,0 +1,388 @@
+package import Primitives
+
+/// The window machine: see the landing article for the rules and invariants it keeps.
+package struct ConsensusMachine: Sendable {
+    package let configuration: ConsensusConfiguration
+    package let committee: Committee
+    package let schedule: LeaderSchedule
+    package let own: ValidatorIndex?
+
+    var slots: [Slot: SlotState] = [:]
+    var windows: [Window: WindowState] = [:]
+
+    /// The highest final block, and the window it is in (k_f).
+    package internal(set) var topFinal: BlockReference
+    package internal(set) var topFinalHeight: Height
+    package internal(set) var currentWindow: Window
+    package internal(set) var lostLog = false
+    var started = false
+
+    /// The highest slot with a Notar certificate: the base of the pipeline bound P.
+    var highestNotar: Slot
+    /// The highest Final certificate whose block is not final here yet.
+    var pendingFinal: Certificate?
+    /// The first slot that is neither certified, skipped nor final.
+    package internal(set) var firstUnclearedSlot: Slot
+
+    // Timers of the current window.
+    var enteredAt: Tick
+    var heardAt: Tick
+    var progressAt: Tick
+    var heardFirst = false
+
+    // Leading.
+    var nextProposal: (slot: Slot, parent: BlockReference)?
+    var firstProposalDue = false
+
+    // Standstill.
+    var lastFinalAt: Tick
+    var nextStandstill: Tick
+    var standstillCount: UInt64 = 0
+
+    /// The window of each validator's latest statement, for the inactivity rule.
+    var lastHeard: [Window]
+    var skippedWindows: UInt64 = 0
+
+    struct Wanted: Sendable {
+        let hints: [ValidatorIndex]
+        var nextAt: Tick
+        var turn = 0
+    }
+    /// Blocks named by a certificate and not held, by slot; at most one a slot.
+    var wanted: [Slot: (reference: BlockReference, state: Wanted)] = [:]
+    var nextReply: [Tick]
+    package internal(set) var evidenceCount: UInt64 = 0
+    /// Guilt already reported: validator, kind, slot or window.
+    var reported: Set<EvidenceKey> = []
+
+    struct EvidenceKey: Hashable, Sendable {
+        let validator: ValidatorIndex
+        let offence: Evidence.Offence
+        let place: UInt64
+    }
+
+    var length: UInt64 { configuration.windowLength }
+
+    /// `root` is the highest final block that storage holds, at first the epoch's root.
+    package init(
+        configuration: ConsensusConfiguration, committee: Committee, schedule: LeaderSchedule,
+        own: ValidatorIndex?, root: BlockReference, rootHeight: Height, now: Tick
+    ) {
+        self.configuration = configuration
+        self.committee = committee
+        self.schedule = schedule
+        self.own = own
+        topFinal = root
+        topFinalHeight = rootHeight
+        currentWindow = root.slot.window(length: configuration.windowLength)
+        highestNotar = root.slot
+        firstUnclearedSlot = root.slot.next
+        enteredAt = now
+        heardAt = now
+        progressAt = now
+        lastFinalAt = now
+        nextStandstill = now.after(nanoseconds: configuration.standstillNanoseconds)
+        lastHeard = Array(repeating: currentWindow, count: committee.powers.count)
+        nextReply = Array(repeating: Tick(0), count: committee.powers.count)
+    }
+
+    package var currentLeader: ValidatorIndex { schedule.leader(of: currentWindow) }
+
+    package var status: Status {
+        Status(
+            topFinal: topFinal, topFinalHeight: topFinalHeight,
+            firstUnclearedSlot: firstUnclearedSlot)
+    }
+
+    /// Whether a block at this slot is worth keeping: above the last final, not too far ahead.
+    package func accepts(slot: Slot) -> Bool {
+        slot > topFinal.slot && acceptsAhead(slot.window(length: length))
+    }
+
+    private func acceptsAhead(_ window: Window) -> Bool {
+        window.rawValue <= currentWindow.rawValue
+            || window.rawValue - currentWindow.rawValue <= configuration.lookaheadWindows
+    }
+
+    func acceptsSkip(_ window: Window, _ slot: Slot) -> Bool {
+        slot.window(length: length) == window
+            && window >= topFinal.slot.window(length: length) && acceptsAhead(window)
+    }
+
+    /// Whether checking this statement's signature can change anything.
+    package func isUseful(_ signed: SignedStatement) -> Bool {
+        switch signed.statement {
+        case .notar(let reference):
+            guard accepts(slot: reference.slot) else { return false }
+            guard let state = slots[reference.slot] else { return true }
+            if state.notarised == reference, signed.signer != own { return false }
+            return state.notars.vote(of: signed.signer)?.statement != signed.statement
+        case .final(let reference):
+            guard accepts(slot: reference.slot) else { return false }
+            guard let state = slots[reference.slot] else { return true }
+            if state.finalised == reference, signed.signer != own { return false }
+            return state.finals.vote(of: signed.signer)?.statement != signed.statement
+        case .skipFrom(let window, let slot):
+            guard acceptsSkip(window, slot) else { return false }
+            return windows[window]?.skip(of: signed.signer)?.statement != signed.statement
+        }
+    }
+
+    package func isUseful(_ certificate: Certificate) -> Bool {
+        switch certificate.kind {
+        case .notar(let reference):
+            accepts(slot: reference.slot) && slots[reference.slot]?.notarCertificate == nil
+        case .final(let reference):
+            accepts(slot: reference.slot) && slots[reference.slot]?.finalCertificate == nil
+        case .skip(let window, let slot):
+            acceptsSkip(window, slot) && (windows[window]?.skippedFrom).map { slot < $0 } ?? true
+        }
+    }
+
+    /// Whether this very statement has been counted, signature and all.
+    package func knows(_ signed: SignedStatement) -> Bool {
+        switch signed.statement {
+        case .notar(let reference):
+            slots[reference.slot]?.notars.vote(of: signed.signer) == signed
+        case .final(let reference):
+            slots[reference.slot]?.finals.vote(of: signed.signer) == signed
+        case .skipFrom(let window, _): windows[window]?.skip(of: signed.signer) == signed
+        }
+    }
+
+    /// No block has become final for the standstill interval.
+    package func isStalled(now: Tick) -> Bool {
+        now.nanoseconds(since: lastFinalAt) > configuration.standstillNanoseconds
+    }
+
+    // MARK: - Steps
+
+    package mutating func step(
+        _ input: ConsensusInput, now: Tick, into effects: inout [ConsensusEffect]
+    ) {
+        switch input {
+        case .restoreOwn(let signed): restoreOwn(signed, now, &effects)
+        case .restoreCertificate(let certificate):
+            hold(certificate, relay: false, now, &effects)
+        case .restoreHeader(let summary): remember(summary)
+        case .start: start(now, &effects)
+        case .receivedHeader(let summary): received(summary, now, &effects)
+        case .judgedBlock(let reference, let verdict): judged(reference, verdict, now, &effects)
+        case .invalidLeaderBlock(let window):
+            wantSkip(window, window.firstSlot(length: length), .invalidBlock, now, &effects)
+        case .receivedStatement(let signed): count(signed, now, &effects)
+        case .receivedCertificate(let certificate):
+            hold(certificate, relay: true, now, &effects)
+        case .castDone(let signed): count(signed, now, &effects)
+        case .heardFromLeader(let window, let activity): heard(window, activity, now)
+        case .proposed(let summary): proposed(summary, &effects)
+        case .receivedStatus(let status, let peer): answer(status, to: peer, now, &effects)
+        case .peerConnected(let peer):
+            let statements = ownStatements()
+            if !statements.isEmpty { effects.append(.sendCertificates([], statements, to: peer)) }
+        case .caughtUpRange(let summaries, let certificate):
+            for summary in summaries { remember(summary) }
+            hold(certificate, relay: false, now, &effects)
+        case .clockTick: break
+        }
+        guard started else { return }
+        runTimers(now, &effects)
+        progress(now, &effects)
+    }
+
+    private mutating func start(_ now: Tick, _ effects: inout [ConsensusEffect]) {
+        started = true
+        lastFinalAt = now
+        nextStandstill = now.after(nanoseconds: configuration.standstillNanoseconds)
+        enter(currentWindow, now, &effects)
+        let statements = ownStatements()
+        if !statements.isEmpty { effects.append(.rebroadcastOwn(statements)) }
+    }
+
+    private mutating func restoreOwn(
+        _ signed: SignedStatement, _ now: Tick, _ effects: inout [ConsensusEffect]
+    ) {
+        switch signed.statement {
+        case .notar(let reference):
+            guard reference.slot > topFinal.slot else { return }
+            slots[reference.slot, default: SlotState()].ownNotar = reference.hash
+        case .final(let reference):
+            guard reference.slot > topFinal.slot else { return }
+            slots[reference.slot, default: SlotState()].ownFinal = reference.hash
+        case .skipFrom(let window, let slot):
+            guard window >= topFinal.slot.window(length: length) else { return }
+            windows[window, default: WindowState()].ownSkip = slot
+        }
+        count(signed, now, &effects)
+    }
+
+    // MARK: - Blocks
+
+    @discardableResult
+    mutating func remember(_ summary: BlockSummary) -> Bool {
+        let slot = summary.reference.slot
+        guard slot > topFinal.slot else { return false }
+        var state = slots[slot] ?? SlotState()
+        if state.block(summary.reference.hash) != nil { return true }
+        let named =
+            state.notarised == summary.reference || state.finalised == summary.reference
+        guard named || state.blocks.count < SlotState.maximumBlocks else { return false }
+        state.blocks.append(summary)
+        slots[slot] = state
+        if wanted[slot]?.reference == summary.reference { wanted[slot] = nil }
+        return true
+    }
+
+    private mutating func received(
+        _ summary: BlockSummary, _ now: Tick, _ effects: inout [ConsensusEffect]
+    ) {
+        guard remember(summary) else { return }
+        let slot = summary.reference.slot
+        if !isWellPlaced(summary) {
+            let window = slot.window(length: length)
+            wantSkip(window, slot, .invalidBlock, now, &effects)
+        }
+        tryCertify(slot, now, &effects)
+    }
+
+    /// Inside a window a block's parent is in the slot before; the first slot's is in an earlier
+    /// window. Slot 1 of window 0 stands on the root in slot 0.
+    func isWellPlaced(_ summary: BlockSummary) -> Bool {
+        let slot = summary.reference.slot
+        if slot.offset(length: length) == 0 { return summary.parent.slot < slot }
+        return summary.parent.slot.next == slot
+    }
+
+    private mutating func judged(
+        _ reference: BlockReference, _ verdict: BlockVerdict, _ now: Tick,
+        _ effects: inout [ConsensusEffect]
+    ) {
+        let slot = reference.slot
+        guard slot > topFinal.slot, var state = slots[slot], state.block(reference.hash) != nil
+        else { return }
+        state.verdicts.removeAll { $0.hash == reference.hash }
+        state.verdicts.append((reference.hash, verdict))
+        slots[slot] = state
+        if verdict == .invalid {
+            if state.notarised == reference || state.finalised == reference {
+                effects.append(.contradiction(reference))
+                return
+            }
+            wantSkip(slot.window(length: length), slot, .invalidBlock, now, &effects)
+            return
+        }
+        tryCertify(slot, now, &effects)
+        tryNotar(slot, now, &effects)
+        tryFinalise(now, &effects)
+    }
+
+    /// Certified, or final: what a child may be built on.
+    func isCertified(_ reference: BlockReference) -> Bool {
+        reference == topFinal || slots[reference.slot]?.certified == reference.hash
+    }
+
+    /// Certificates of skip for every slot above `parent` and below `slot`, one a window; nil when
+    /// one is missing.
+    func skips(from parent: Slot, to slot: Slot) -> [Certificate]? {
+        var certificates: [Certificate] = []
+        var next = parent.next
+        while next < slot {
+            let window = next.window(length: length)
+            guard let state = windows[window], let from = state.skippedFrom, from <= next,
+                let certificate = state.certificate
+            else { return nil }
+            certificates.append(certificate)
+            next = window.next.firstSlot(length: length)
+        }
+        return certificates
+    }
+
+    // MARK: - Rules 1 to 3
+
+    /// Rule 1.
+    mutating func tryNotar(_ slot: Slot, _ now: Tick, _ effects: inout [ConsensusEffect]) {
+        guard started, own != nil, !lostLog, slot > topFinal.slot, let state = slots[slot],
+            state.ownNotar == nil
+        else { return }
+        guard
+            let block = state.blocks.first(where: {
+                state.verdict($0.reference.hash) == .valid && isWellPlaced($0)
+            })
+        else { return }
+        if slot.offset(length: length) == 0 {
+            guard isCertified(block.parent), skips(from: block.parent.slot, to: slot) != nil
+            else { return }
+        } else if !isCertified(block.parent) {
+            guard slots[block.parent.slot]?.ownNotar == block.parent.hash,
+                slot.rawValue <= highestNotar.rawValue + configuration.pipelineDepth
+            else { return }
+        }
+        slots[slot]?.ownNotar = block.reference.hash
+        effects.append(.cast(.notar(block.reference), restsOn: []))
+        tryNotar(slot.next, now, &effects)
+    }
+
+    /// Rule 2, and what follows from it.
+    mutating func tryCertify(_ slot: Slot, _ now: Tick, _ effects: inout [ConsensusEffect]) {
+        guard slot > topFinal.slot, let state = slots[slot], state.certified == nil,
+            let reference = state.notarised
+        else { return }
+        guard let block = state.block(reference.hash) else {
+            want(reference, state.notarCertificate, now)
+            return
+        }
+        guard isCertified(block.parent) else { return }
+        switch state.verdict(reference.hash) {
+        case .valid, .hold: break
+        case .invalid:
+            effects.append(.contradiction(reference))
+            return
+        case nil: return
+        }
+        slots[slot]?.certified = reference.hash
+        effects.append(.certified(reference))
+        if slot.window(length: length) == currentWindow { progressAt = now }
+        tryFinal(slot, now, &effects)
+        tryNotar(slot.next, now, &effects)
+        for child in children(of: reference) {
+            tryCertify(child, now, &effects)
+            tryNotar(child, now, &effects)
+        }
+        retryWaitingSkip(slot.window(length: length), now, &effects)
+    }
+
+    /// Slots that hold a block on this one: the next, or the first of a later window.
+    private func children(of reference: BlockReference) -> [Slot] {
+        slots.filter { entry in
+            entry.key > reference.slot && entry.value.blocks.contains { $0.parent == reference }
+        }.map(\.key).sorted()
+    }
+
+    /// Rule 3.
+    private mutating func tryFinal(
+        _ slot: Slot, _ now: Tick, _ effects: inout [ConsensusEffect]
+    ) {
+        guard started, own != nil, !lostLog, let state = slots[slot], state.ownFinal == nil,
+            let hash = state.certified
+        else { return }
+        if let skip = windows[slot.window(length: length)]?.ownSkip, skip <= slot { return }
+        slots[slot]?.ownFinal = hash
+        let reference = BlockReference(slot: slot, hash: hash)
+        effects.append(.cast(.final(reference), restsOn: notarChain(to: reference)))
+    }
+
+    /// The Notar certificates above the last final on which a Final for `reference` rests, oldest
+    /// first, less those that the log holds already.
+    private mutating func notarChain(to reference: BlockReference) -> [Certificate] {
+        var chain: [Certificate] = []
+        var next = reference
+        while next != topFinal, let state = slots[next.slot], let block = state.block(next.hash),
+            !state.certificateLogged
+        {
+            if let certificate = state.notarCertificate { chain.append(certificate) }
+            slots[next.slot]?.certificateLogged = true
+            next = block.parent
+        }
+        return chain.reversed()
+    }
+}
