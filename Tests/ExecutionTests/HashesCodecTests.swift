@@ -114,6 +114,21 @@ struct HashesCodecTests {
         ) { try Transaction(decoding: invoke(proofFacts: 1001)) }
     }
 
+    @Test("A transaction with every list at its maximum fits into the limit of bytes")
+    func largest() throws {
+        func felts(_ count: Int) -> [Felt] { Array(repeating: .one, count: count) }
+        let invoke = Transaction.invoke(
+            InvokeTransactionV3(
+                senderAddress: .one, calldata: felts(Limits.calldata),
+                signature: felts(Limits.signature), nonce: .zero, resourceBounds: .zero,
+                paymasterData: felts(Limits.paymasterData),
+                accountDeploymentData: felts(Limits.accountDeploymentData),
+                proofFacts: felts(Limits.proofFacts)))
+        let bytes = invoke.encoded()
+        #expect(bytes.count <= Limits.transactionBytes)
+        #expect(try Transaction(decoding: bytes) == invoke)
+    }
+
     @Test("A field element at or above the prime, an unknown kind and an unknown mode are refused")
     func refusals() throws {
         let prime: [UInt8] =

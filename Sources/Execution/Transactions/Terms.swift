@@ -29,6 +29,8 @@ package enum Limits {
     package static let accountDeploymentData = 64
     /// Felts of proof facts.
     package static let proofFacts = 1000
+    /// Bytes of a transaction's encoding: what the lists' maxima add up to, and some room.
+    package static let transactionBytes = 320 * 1024
     /// Events of one transaction.
     package static let events = 1000
     /// Keys of one event.
