@@ -1,0 +1,107 @@
+import StarkCurve
+package import StarkField
+
+/// One signature to check: what a node can verify in a batch, on any thread, before execution.
+package struct SignatureCheck: Hashable, Sendable {
+    package let publicKey: Felt
+    package let messageHash: Felt
+    package let r: Felt
+    package let s: Felt
+
+    /// Nil where there are not exactly two felts; no account of this target accepts that.
+    package init?(publicKey: Felt, messageHash: Felt, signature: ArraySlice<Felt>) {
+        guard signature.count == 2, let r = signature.first, let s = signature.last else {
+            return nil
+        }
+        self.publicKey = publicKey
+        self.messageHash = messageHash
+        self.r = r
+        self.s = s
+    }
+
+    /// Whether it is a signature of the hash under the key, as Cairo's `check_ecdsa_signature`
+    /// judges. Some tens of microseconds.
+    package func verify() -> Bool {
+        ECDSA.verify(
+            messageHash: messageHash, signature: StarkSignature(r: r, s: s), publicKey: publicKey)
+    }
+
+    /// The verdict in the form that execution takes.
+    package func checked() -> CheckedSignature {
+        CheckedSignature(publicKey: publicKey, isValid: verify())
+    }
+}
+
+/// A verdict on a transaction's signature. It holds for one public key: execution verifies by
+/// itself when the account has another one by then.
+package struct CheckedSignature: Hashable, Sendable {
+    package let publicKey: Felt
+    package let isValid: Bool
+
+    package init(publicKey: Felt, isValid: Bool) {
+        self.publicKey = publicKey
+        self.isValid = isValid
+    }
+}
+
+/// A transaction with what was computed of it beforehand.
+package struct PreparedTransaction: Hashable, Sendable {
+    package let transaction: Transaction
+    package let hash: Felt
+    package let senderAddress: ContractAddress
+    /// The verdict on the signature over `hash`; nil where nobody has checked.
+    package var signature: CheckedSignature?
+
+    /// - Parameters:
+    ///   - hash: the transaction's hash on the chain that executes it.
+    ///   - senderAddress: `transaction.senderAddress()`.
+    package init(
+        _ transaction: Transaction, hash: Felt, senderAddress: ContractAddress,
+        signature: CheckedSignature? = nil
+    ) {
+        self.transaction = transaction
+        self.hash = hash
+        self.senderAddress = senderAddress
+        self.signature = signature
+    }
+
+    package init(_ transaction: Transaction, chainID: ChainID, isQuery: Bool = false) {
+        self.init(
+            transaction, hash: transaction.hash(chainID: chainID, query: isQuery),
+            senderAddress: transaction.senderAddress())
+    }
+
+    /// What to verify so that execution need not: nil where the sender is no native account, where
+    /// its deployment is malformed, or where the signature has not two felts. For an account that
+    /// is not deployed yet but whose deployment is known, that transaction names the key.
+    package func signatureCheck(
+        in state: StateView, classes: NativeClasses = .standard,
+        pendingDeployment: DeployAccountTransactionV3? = nil
+    ) throws(StateReadError) -> SignatureCheck? {
+        let publicKey: Felt
+        switch transaction {
+        case .deployAccount(let deployment):
+            guard deployment.classHash == classes.account.classHash,
+                let key = deployment.constructorCalldata.first,
+                deployment.constructorCalldata.count == 1
+            else { return nil }
+            publicKey = key
+        case .invoke:
+            let classHash = try state.classHash(of: senderAddress)
+            if classHash == classes.account.classHash {
+                publicKey = try state.storage(
+                    of: senderAddress, at: AccountClass.Storage.publicKey)
+            } else if classHash.isZero, let pendingDeployment,
+                pendingDeployment.classHash == classes.account.classHash,
+                let key = pendingDeployment.constructorCalldata.first,
+                pendingDeployment.contractAddress() == senderAddress
+            {
+                publicKey = key
+            } else {
+                return nil
+            }
+        }
+        return SignatureCheck(
+            publicKey: publicKey, messageHash: hash, signature: transaction.signature[...])
+    }
+}
