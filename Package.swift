@@ -55,8 +55,8 @@ var targets: [Target] = [
     layer(
         "Replica",
         [
-            "Primitives", "WireCodec", "StarkField", "StarkHash", "Consensus", "Mempool",
-            "Replication",
+            "Primitives", "WireCodec", "StarkField", "StarkCurve", "StarkHash", "Consensus",
+            "Mempool", "Replication",
         ]),
     // Layer 2
     layer("Storage", ["Primitives", "WireCodec", "CLMDB", logging]),
@@ -103,8 +103,8 @@ var targets: [Target] = [
     tests(
         "ReplicaTests",
         [
-            "Primitives", "WireCodec", "StarkField", "StarkHash", "Consensus", "Mempool",
-            "Replication", "Replica",
+            "Primitives", "WireCodec", "StarkField", "StarkCurve", "StarkHash", "Consensus",
+            "Mempool", "Replication", "Replica",
         ]),
     tests("StorageTests", ["Primitives", "WireCodec", "Storage", logging]),
     tests(

@@ -1,0 +1,45 @@
+package import Consensus
+package import Primitives
+package import StarkCurve
+package import StarkField
+import StarkHash
+
+/// The hash under every signature (PROTOCOL section 1): Poseidon over the object's domain and
+/// fields, cut to its low 250 bits.
+package enum ObjectHash {
+    package static func digest(of input: HashInput) -> Digest {
+        var hasher = PoseidonHasher()
+        for field in input.fields {
+            hasher.update(
+                Felt(
+                    reducingBigEndianWords: (
+                        field.word0, field.word1, field.word2, field.word3
+                    )))
+        }
+        let words = hasher.finalize().bigEndianWords
+        return Digest(words.0 & (1 << 58 - 1), words.1, words.2, words.3)
+    }
+}
+
+/// A validator's consensus key. Signs deterministically (RFC 6979), in the canonical form that the
+/// protocol accepts, so the same object always gets the same bytes.
+package struct ConsensusSigner: Sendable {
+    private let key: SecretKey
+
+    package init(key: SecretKey) { self.key = key }
+
+    package func sign(_ digest: Digest) -> SignatureBytes {
+        let signature = ECDSA.signCanonical(
+            messageHash: Felt(
+                reducingBigEndianWords: (digest.word0, digest.word1, digest.word2, digest.word3)),
+            secretKey: key)
+        return SignatureBytes(r: Digest(signature.r), s: Digest(signature.s))
+    }
+}
+
+extension Digest {
+    package init(_ felt: Felt) {
+        let words = felt.bigEndianWords
+        self.init(words.0, words.1, words.2, words.3)
+    }
+}

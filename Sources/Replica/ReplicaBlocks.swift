@@ -1,0 +1,335 @@
+import Consensus
+import Mempool
+import Primitives
+import Replication
+
+/// How the parts of a block come together, are executed and judged.
+extension Replica {
+    /// How far ahead of this node's clock a block's timestamp may be, in seconds.
+    static let timestampLeadSeconds: UInt64 = 1
+
+    mutating func accept(
+        _ opening: SignedOpening, key: ExecutionKey, isOwn: Bool, _ now: Moment,
+        _ effects: inout [ReplicaEffect]
+    ) {
+        let slot = opening.value.slot
+        if !isOwn { heard(slot, .chunk(slot), now, &effects) }
+        guard slot > tip.reference.slot else { return }
+        guard
+            tree.insert(BlockNode(key: key, opening: opening, isOwn: isOwn, isLogged: isOwn))
+        else { return }
+        if let other = tree.keys(at: slot).first, other != key, let first = tree[other] {
+            let leader = schedule.leader(
+                of: slot.window(length: configuration.consensus.windowLength))
+            effects.append(
+                .note(
+                    .evidence(
+                        "E1: two openings at slot \(slot): \(first.key) and \(key)", guilty: leader)
+                ))
+        }
+        beginExecution(of: key, now, &effects)
+    }
+
+    private mutating func heard(
+        _ slot: Slot, _ activity: LeaderActivity, _ now: Moment, _ effects: inout [ReplicaEffect]
+    ) {
+        let window = slot.window(length: configuration.consensus.windowLength)
+        drive(.heardFromLeader(window, activity), now, &effects)
+    }
+
+    mutating func accept(
+        _ chunk: Chunk, digest: Digest, _ now: Moment, _ effects: inout [ReplicaEffect]
+    ) {
+        let value = chunk.header.value
+        heard(value.slot, .chunk(value.slot), now, &effects)
+        for key in tree.keys(at: value.slot) {
+            guard let node = tree[key], node.tail == value.previous, node.header == nil,
+                Int(value.sequence) == node.chunks.count + 1,
+                node.chunks.count < WireLimits.chunksPerBlock
+            else { continue }
+            tree.update(key) {
+                $0.chunks.append(chunk)
+                $0.tail = digest
+            }
+            feedExecution(of: key, &effects)
+            return
+        }
+    }
+
+    mutating func accept(
+        _ header: SignedHeader, digest: Digest, _ now: Moment, _ effects: inout [ReplicaEffect]
+    ) {
+        let slot = header.value.opening.slot
+        heard(slot, .header(slot), now, &effects)
+        for key in tree.keys(at: slot) {
+            guard let node = tree[key], node.header == nil, node.opening.value == header.value.opening
+            else { continue }
+            guard node.tail == header.value.lastChunk,
+                Int(header.value.chunkCount) == node.chunks.count
+            else { continue }
+            complete(key, header: header, digest: digest, now, &effects)
+            return
+        }
+        // The header of a block whose chunks this node lacks: ask whoever relayed it later, when a
+        // certificate names it.
+    }
+
+    mutating func accept(
+        _ body: BlockBody, digests: [Digest], _ now: Moment, _ effects: inout [ReplicaEffect]
+    ) {
+        guard body.slot > tip.reference.slot, let key = assemble(body, digests: digests) else {
+            return
+        }
+        beginExecution(of: key, now, &effects)
+        if let summary = tree[key]?.summary { drive(.receivedHeader(summary), now, &effects) }
+    }
+
+    /// Inserts a whole verified body; `digests` are those of opening, chunks and header. Nil when
+    /// the parts do not chain, or when it is known already.
+    mutating func assemble(_ body: BlockBody, digests: [Digest]) -> ExecutionKey? {
+        guard digests.count == body.chunks.count + 2 else { return nil }
+        let key = digests[0]
+        let reference = BlockReference(slot: body.slot, hash: digests[digests.count - 1])
+        guard tree.node(named: reference.hash) == nil else { return nil }
+        for (index, chunk) in body.chunks.enumerated() {
+            guard chunk.header.value.previous == digests[index],
+                Int(chunk.header.value.sequence) == index + 1,
+                chunk.header.value.slot == body.slot,
+                Int(chunk.header.value.count) == chunk.transactions.count
+            else { return nil }
+        }
+        guard body.header.value.lastChunk == digests[digests.count - 2],
+            Int(body.header.value.chunkCount) == body.chunks.count
+        else { return nil }
+        if tree[key] == nil {
+            _ = tree.insert(
+                BlockNode(key: key, opening: body.opening, isOwn: false, isLogged: false))
+        }
+        guard let node = tree[key], node.header == nil else { return nil }
+        // Chunks streamed earlier are a prefix of these, or of an equivocation's other branch.
+        let known = node.chunks.count
+        guard known <= body.chunks.count, node.tail == digests[known] else { return nil }
+        tree.update(key) {
+            $0.chunks = body.chunks
+            $0.tail = digests[digests.count - 2]
+            $0.header = body.header
+            $0.reference = reference
+        }
+        return key
+    }
+
+    /// A node's header is here and fits: hand the seal to execution and tell the window machine.
+    private mutating func complete(
+        _ key: ExecutionKey, header: SignedHeader, digest: Digest, _ now: Moment,
+        _ effects: inout [ReplicaEffect]
+    ) {
+        tree.update(key) {
+            $0.header = header
+            $0.reference = BlockReference(slot: $0.slot, hash: digest)
+        }
+        feedExecution(of: key, &effects)
+        if let summary = tree[key]?.summary { drive(.receivedHeader(summary), now, &effects) }
+        for child in tree.ordered where child.execution == .waiting && child.parent.hash == digest {
+            beginExecution(of: child.key, now, &effects)
+        }
+        judge(key, now, &effects)
+    }
+
+    // MARK: - Execution
+
+    /// Starts a block's execution once its parent's header is known.
+    mutating func beginExecution(
+        of key: ExecutionKey, _ now: Moment, _ effects: inout [ReplicaEffect]
+    ) {
+        guard let node = tree[key], node.execution == .waiting,
+            let parentKey = tree.executionKey(of: node.parent),
+            let parent = tree.continuation(of: node.parent)
+        else { return }
+        if let reason = fault(of: node.opening.value, after: parent) {
+            condemn(key, reason, now, &effects)
+            return
+        }
+        if let parentNode = tree.node(named: node.parent.hash) {
+            switch parentNode.execution {
+            case .waiting: return
+            case .invalid:
+                condemn(key, "its parent is invalid", now, &effects)
+                return
+            case .running, .sealing, .sealed: break
+            }
+        }
+        var stored: (height: Height, hash: Digest)?
+        if node.height.rawValue >= 10 {
+            let height = Height(node.height.rawValue - 10)
+            guard
+                let hash = tree.statedHash(
+                    at: height, lag: configuration.hashLag, below: node.parent)
+            else { return }
+            stored = (height, hash)
+        }
+        effects.append(
+            .execute(
+                .begin(key, parent: parentKey, opening: node.opening.value, storedHash: stored)))
+        tree.update(key) { $0.execution = .running(chunks: node.isOwn && node.header == nil ? node.chunks.count : 0) }
+        feedExecution(of: key, &effects)
+        for child in tree.ordered
+        where child.execution == .waiting && child.parent == node.reference {
+            beginExecution(of: child.key, now, &effects)
+        }
+    }
+
+    /// What an opening alone, against its parent, shows to be wrong.
+    private func fault(of opening: Opening, after parent: FinalTip) -> String? {
+        if opening.height != parent.height.next {
+            return "height \(opening.height) after \(parent.height)"
+        }
+        if opening.slot <= parent.reference.slot { return "a slot not above its parent's" }
+        if opening.timestamp < parent.timestamp { return "a timestamp below its parent's" }
+        if opening.prices != configuration.gasPrices { return "gas prices not the chain's" }
+        if opening.protocolVersion != configuration.protocolVersion {
+            return "protocol version \(opening.protocolVersion)"
+        }
+        if opening.anchorNumber != parent.anchorNumber || opening.anchorHash != parent.anchorHash
+            || opening.inboxCursor != parent.inboxCursor
+        {
+            return "an L1 anchor or inbox cursor that differs from its parent's"
+        }
+        return nil
+    }
+
+    private mutating func feedExecution(
+        of key: ExecutionKey, _ effects: inout [ReplicaEffect]
+    ) {
+        guard let node = tree[key], case .running(var handed) = node.execution else { return }
+        if node.isOwn, node.header == nil { return }
+        while handed < node.chunks.count {
+            let chunk = node.chunks[handed]
+            handed += 1
+            effects.append(
+                .execute(
+                    .chunk(key, sequence: UInt32(handed), transactions: chunk.transactions)))
+        }
+        if node.header != nil {
+            effects.append(.execute(.seal(key)))
+            tree.update(key) { $0.execution = .sealing }
+        } else {
+            tree.update(key) { $0.execution = .running(chunks: handed) }
+        }
+    }
+
+    mutating func executed(
+        _ result: ExecutionResult, _ now: Moment, _ effects: inout [ReplicaEffect]
+    ) {
+        switch result {
+        case .built(let key, let sequence, let included, let refused, let root, let receipts):
+            built(
+                key, sequence: sequence, included: included, refused: refused, root: root,
+                receipts: receipts, now, &effects)
+        case .chunkExecuted(let key, let sequence, let identities, let root, let receipts):
+            mempool.markInFlight(identities)
+            guard let node = tree[key], Int(sequence) <= node.chunks.count, sequence > 0 else {
+                mempool.returned(identities)
+                return
+            }
+            tree.update(key) { $0.identities.append(contentsOf: identities) }
+            let stated = node.chunks[Int(sequence) - 1].header.value
+            if stated.transactionRoot != root || stated.receiptsCommitment != receipts {
+                condemn(
+                    key, "chunk \(sequence) states other roots than its execution", now, &effects)
+            }
+        case .chunkInvalid(let key, let sequence, let reason):
+            condemn(key, "chunk \(sequence): \(reason)", now, &effects)
+        case .sealed(let key, let commitments):
+            guard let node = tree[key], node.execution != .invalid else { return }
+            tree.update(key) { $0.execution = .sealed(commitments) }
+            if leader.block?.key == key, node.header == nil {
+                leader.block?.sealed = commitments
+            } else {
+                if let header = node.header {
+                    effects.append(.execute(.hash(key, header: header.value)))
+                }
+                judge(key, now, &effects)
+            }
+        case .hashed(let key, let blockHash): tree.hashed(key, blockHash)
+        }
+    }
+
+    // MARK: - Judgement
+
+    /// When the clock could release a block that is held.
+    var heldDeadline: Tick? { heldUntil }
+
+    /// Looks again at blocks whose Notar was held.
+    mutating func advanceHeldBlocks(_ now: Moment, _ effects: inout [ReplicaEffect]) {
+        heldUntil = nil
+        guard held > 0 else { return }
+        for node in tree.ordered where node.verdict == .held { judge(node.key, now, &effects) }
+        if held > 0 { heldUntil = now.tick.after(milliseconds: 50) }
+    }
+
+    mutating func judge(
+        _ key: ExecutionKey, _ now: Moment, _ effects: inout [ReplicaEffect]
+    ) {
+        guard let node = tree[key], let header = node.header, let reference = node.reference,
+            case .sealed(let commitments) = node.execution,
+            node.verdict == .none || node.verdict == .held
+        else { return }
+        guard commitments == ExecutedCommitments(of: header.value) else {
+            condemn(key, "commitments differ: \(commitments)", now, &effects)
+            return
+        }
+        guard tree.isJudgedOrFinal(node.parent) else { return }
+        let lagged = Height(
+            node.height.rawValue > configuration.hashLag
+                ? node.height.rawValue - configuration.hashLag : 0)
+        let expected = tree.blockHash(at: lagged, below: node.parent)
+        if let expected, expected != header.value.laggedBlockHash {
+            condemn(
+                key, "block hash of height \(lagged): states \(header.value.laggedBlockHash), "
+                    + "is \(expected)", now, &effects)
+            return
+        }
+        let early =
+            node.opening.value.timestamp > now.unixSeconds + Self.timestampLeadSeconds
+        if expected == nil || early {
+            guard node.verdict == .none else { return }
+            held += 1
+            tree.update(key) { $0.verdict = .held }
+            drive(.judgedBlock(reference, .hold), now, &effects)
+            return
+        }
+        if node.verdict == .held { held -= 1 }
+        tree.update(key) { $0.verdict = .valid }
+        drive(.judgedBlock(reference, .valid), now, &effects)
+        for child in tree.ordered where child.parent == reference {
+            judge(child.key, now, &effects)
+        }
+    }
+
+    mutating func condemn(
+        _ key: ExecutionKey, _ reason: String, _ now: Moment, _ effects: inout [ReplicaEffect]
+    ) {
+        guard let node = tree[key], node.execution != .invalid else { return }
+        if node.verdict == .held { held -= 1 }
+        tree.update(key) {
+            $0.execution = .invalid
+            $0.verdict = .invalid
+        }
+        mempool.returned(node.identities)
+        effects.append(.execute(.drop(key)))
+        let reference = node.reference ?? BlockReference(slot: node.slot, hash: key)
+        effects.append(.note(.invalidBlock(reference, reason)))
+        if range?.keys.contains(key) == true {
+            range = nil
+        }
+        if let named = node.reference {
+            drive(.judgedBlock(named, .invalid), now, &effects)
+        } else {
+            let window = node.slot.window(length: configuration.consensus.windowLength)
+            drive(.invalidLeaderBlock(window), now, &effects)
+        }
+        for child in tree.ordered where child.parent == node.reference {
+            condemn(child.key, "its parent is invalid", now, &effects)
+        }
+    }
+}

@@ -1,0 +1,166 @@
+import Consensus
+import Mempool
+import Primitives
+import Replication
+
+/// A verified catch-up answer whose blocks are being executed.
+struct RangeProgress: Sendable {
+    let references: [BlockReference]
+    let keys: [ExecutionKey]
+    let certificate: Certificate
+    let peer: ValidatorIndex
+}
+
+/// Finality, and catching up with it.
+extension Replica {
+    /// Makes blocks final in order, gives them to storage and forgets what lost.
+    mutating func finalise(
+        _ references: [BlockReference], _ certificate: Certificate, _ now: Moment,
+        _ effects: inout [ReplicaEffect]
+    ) {
+        var blocks: [FinalBlock] = []
+        for reference in references {
+            guard let node = tree.node(named: reference.hash), let body = node.body else {
+                preconditionFailure("final block \(reference) without its body")
+            }
+            precondition(
+                node.parent == tip.reference,
+                "final block \(reference) on \(node.parent), tip \(tip.reference)")
+            if node.verdict == .held { held -= 1 }
+            blocks.append(FinalBlock(reference: reference, key: node.key, body: body))
+            mempool.committed(node.identities)
+            tree.finalise(node, reference: reference)
+        }
+        guard !blocks.isEmpty else { return }
+        effects.append(.commit(blocks, certificate))
+        for dead in tree.prune() {
+            if dead.verdict == .held { held -= 1 }
+            if dead.execution != .invalid {
+                mempool.returned(dead.identities)
+                effects.append(.execute(.drop(dead.key)))
+            }
+            if leader.block?.key == dead.key { leader.block = nil }
+        }
+        if let permitted = leader.permitted, permitted.slot <= tip.reference.slot {
+            leader.permitted = nil
+        }
+        if let progress = range, let last = progress.references.last,
+            last.slot <= tip.reference.slot
+        {
+            range = nil
+            effects.append(.note(.caughtUp(tip.height)))
+        }
+    }
+
+    /// A certificate names a block that this node lacks: ask those who must have it.
+    mutating func want(
+        _ reference: BlockReference, _ hints: [ValidatorIndex], _ now: Moment,
+        _ effects: inout [ReplicaEffect]
+    ) {
+        if let node = tree.node(named: reference.hash), node.header != nil { return }
+        for peer in hints where peer != own {
+            effects.append(.send(.blockRequest(reference), to: peer))
+        }
+    }
+
+    // MARK: - Catch-up
+
+    mutating func advanceCatchUp(_ now: Moment, _ effects: inout [ReplicaEffect]) {
+        guard range == nil else { return }
+        guard
+            let peer = catchUp.nextRequest(
+                own: tip.height, force: consensus.isStalled(now: now.tick), now: now.tick)
+        else { return }
+        effects.append(.note(.catchingUp(from: tip.height.next, peer: peer)))
+        effects.append(.send(.finalRequest(from: tip.height.next), to: peer))
+    }
+
+    mutating func receive(
+        _ range: FinalRange, from peer: ValidatorIndex, _ now: Moment,
+        _ effects: inout [ReplicaEffect]
+    ) {
+        guard self.range == nil, let first = range.blocks.first, let last = range.blocks.last
+        else {
+            catchUp.answered(by: peer)
+            return
+        }
+        guard first.height == tip.height.next else {
+            catchUp.answered(by: peer)
+            return
+        }
+        guard case .success(let statements) = range.certificate.judge(
+            committee, windowLength: configuration.consensus.windowLength),
+            case .final(let covered) = range.certificate.kind, covered.slot == last.slot
+        else {
+            catchUp.failed(peer, now: now.tick)
+            effects.append(.dropPeer(peer, .outOfProtocol("a catch-up range without a proof")))
+            return
+        }
+        // One flat list: the certificate's signatures, then each body's objects in order.
+        var checks = statements.map {
+            SignatureCheck(
+                input: $0.statement.hashInput(committee), signer: $0.signer,
+                signature: $0.signature)
+        }
+        for body in range.blocks {
+            let leader = schedule.leader(
+                of: body.slot.window(length: configuration.consensus.windowLength))
+            checks += self.checks(of: body, by: leader)
+        }
+        check(checks, then: .range(range), from: peer, &effects)
+    }
+
+    /// The certificate is good and every object is signed: the parents must link up to the block
+    /// that it covers. Then the blocks are executed in order; the window machine is told of the
+    /// certificate and makes them final as they are judged.
+    mutating func accept(
+        _ range: FinalRange, digests: [Digest], from peer: ValidatorIndex, _ now: Moment,
+        _ effects: inout [ReplicaEffect]
+    ) {
+        catchUp.answered(by: peer)
+        guard self.range == nil, range.blocks.first?.height == tip.height.next,
+            case .final(let covered) = range.certificate.kind
+        else { return }
+        var position = range.certificate.signers.count
+        var parent = tip.reference
+        var references: [BlockReference] = []
+        var keys: [ExecutionKey] = []
+        for body in range.blocks {
+            let count = body.chunks.count + 2
+            guard position + count <= digests.count else { return }
+            let part = Array(digests[position..<(position + count)])
+            position += count
+            let reference = BlockReference(slot: body.slot, hash: part[count - 1])
+            guard body.header.value.opening == body.opening.value,
+                body.opening.value.parent == parent
+            else {
+                catchUp.failed(peer, now: now.tick)
+                effects.append(
+                    .dropPeer(peer, .outOfProtocol("a catch-up range that does not link")))
+                return
+            }
+            if tree.node(named: reference.hash) == nil {
+                guard assemble(body, digests: part) != nil else {
+                    catchUp.failed(peer, now: now.tick)
+                    return
+                }
+            }
+            references.append(reference)
+            keys.append(part[0])
+            parent = reference
+        }
+        guard parent == covered else {
+            catchUp.failed(peer, now: now.tick)
+            effects.append(.dropPeer(peer, .outOfProtocol("a certificate for another block")))
+            return
+        }
+        self.range = RangeProgress(
+            references: references, keys: keys, certificate: range.certificate, peer: peer)
+        drive(
+            .caughtUpRange(
+                zip(references, range.blocks).map {
+                    BlockSummary(reference: $0, parent: $1.opening.value.parent, height: $1.height)
+                }, range.certificate), now, &effects)
+        for key in keys { beginExecution(of: key, now, &effects) }
+    }
+}
