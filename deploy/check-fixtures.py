@@ -1,0 +1,55 @@
+"""Fails when a vector file of a group in use was read by no test, and names the groups not in use.
+
+usage: check-fixtures.py FIXTURES_FOLDER FILE_OF_READ_PATHS
+"""
+
+import json
+import pathlib
+import sys
+
+# What later parts of Prytany will read, and why nothing reads it yet.
+NOT_IN_USE = {
+    "crypto/kzg": "data availability is not built yet",
+    "da": "data availability is not built yet",
+    "blocks/hash-vectors": "block hashes before 0.13.2 are not computed",
+    "classes": "Cairo classes are not executed yet",
+    "compiler": "Cairo classes are not executed yet",
+    "devnet-contracts": "Cairo classes are not executed yet",
+    "feature-contracts": "Cairo classes are not executed yet",
+    "vm": "the Cairo VM is not built yet",
+    "proving": "the prover is not built yet",
+    "rpc": "traces and simulations are not served yet",
+    "sequencer-blobs": "recorder files are not written",
+    "p2p-proto": "peers speak Prytany's own encoding",
+    "versioned-constants": "Cairo gas accounting is not built yet",
+    "unresolved": "values that the sources do not reproduce",
+    "oracle-vectors/classes": "Cairo classes are not executed yet",
+}
+
+
+def main() -> int:
+    folder, read_file = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2])
+    index = folder / "MANIFEST.json"
+    if not index.exists():
+        print(f"fixtures: skipped, no index at {index}: set PRYTANY_FIXTURES")
+        return 0
+    read = set(read_file.read_text().split("\n")) if read_file.exists() else set()
+    skipped, unread = {}, []
+    for entry in json.loads(index.read_text()):
+        path = entry["file"]
+        reason = next((g for g in NOT_IN_USE if path.startswith(g + "/")), None)
+        if reason and path not in read:
+            skipped[reason] = skipped.get(reason, 0) + 1
+        elif not reason and path not in read and path.endswith((".json", ".txt", ".bin")):
+            unread.append(path)
+    for group, count in sorted(skipped.items()):
+        print(f"fixtures: skipped group '{group}' ({count} files): {NOT_IN_USE[group]}")
+    for path in unread:
+        print(f"fixtures: no test read {path}", file=sys.stderr)
+    if unread:
+        print(f"fixtures: {len(unread)} vector files of groups in use are unread", file=sys.stderr)
+    return 1 if unread else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
