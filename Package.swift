@@ -93,7 +93,7 @@ var targets: [Target] = [
     tests("StarkFieldTests", ["StarkField"]),
     tests("StarkCurveTests", ["StarkField", "StarkCurve"]),
     tests("StarkHashTests", ["StarkField", "StarkCurve", "StarkHash"]),
-    tests("StateTrieTests", ["StarkField", "StarkHash", "StateTrie"]),
+    tests("StateTrieTests", ["Primitives", "StarkField", "StarkHash", "StateTrie"]),
     tests(
         "ExecutionTests",
         ["Primitives", "WireCodec", "StarkField", "StarkCurve", "StarkHash", "StateTrie", "Execution"]),
