@@ -70,6 +70,7 @@ var targets: [Target] = [
             nioCore, nioPosix, logging, metrics, lifecycle,
         ]),
     // Layer 3
+    layer("KernelBenchmarks", ["StarkField", "StarkCurve", "StarkHash"]),
     layer(
         "SequencerNode",
         [

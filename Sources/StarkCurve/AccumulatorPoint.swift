@@ -56,7 +56,7 @@ public struct AccumulatorPoint: Sendable {
         let r = s2 &- y &+ .primes(1)  // < 2p
         let ppp = LooseFelt.product(p, pp)
         let q = LooseFelt.product(x, pp)
-        let x3 = r.squared &- ppp &- q.doubled &+ .primes(3)  // < 4p
+        let x3 = r.squared &+ .primes(3) &- ppp &- q &- q  // < 4p
         y = LooseFelt.sumOfProducts(
             r, q &- x3 &+ .primes(4), ppp, .primes(1) &- y)  // 2 * 5 + 1 <= 32
         x = x3
@@ -93,8 +93,8 @@ public struct AccumulatorPoint: Sendable {
         let w = LooseFelt.product(u, v)
         let s = LooseFelt.product(x, v)
         let xx = x.squared
-        let m = xx &+ xx.doubled &+ zz.squared  // < 4p
-        let x3 = m.squared &- s.doubled &+ .primes(2)  // < 3p
+        let m = xx &+ xx &+ xx &+ zz.squared  // < 4p
+        let x3 = m.squared &+ .primes(2) &- s &- s  // < 3p
         y = LooseFelt.sumOfProducts(
             m, s &- x3 &+ .primes(3), w, .primes(1) &- y)  // 4 * 4 + 1 <= 32
         x = x3
@@ -123,7 +123,7 @@ public struct AccumulatorPoint: Sendable {
         let r = s2 &- s1 &+ .primes(1)  // < 2p
         let ppp = LooseFelt.product(p, pp)
         let q = LooseFelt.product(u1, pp)
-        let x3 = r.squared &- ppp &- q.doubled &+ .primes(3)  // < 4p
+        let x3 = r.squared &+ .primes(3) &- ppp &- q &- q  // < 4p
         y = LooseFelt.sumOfProducts(
             r, q &- x3 &+ .primes(4), ppp, .primes(1) &- s1)
         x = x3

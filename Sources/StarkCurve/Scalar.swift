@@ -13,9 +13,10 @@ package struct Scalar: Equatable, Sendable {
     package typealias Words = (UInt64, UInt64, UInt64, UInt64)
 
     /// n, least significant word first.
-    private static let order: Words = (
-        0x1e66_a241_adc6_4d2f, 0xb781_126d_cae7_b232, .max, 0x0800_0000_0000_0010
-    )
+    @inline(__always)
+    private static var order: Words {
+        (0x1e66_a241_adc6_4d2f, 0xb781_126d_cae7_b232, .max, 0x0800_0000_0000_0010)
+    }
     /// -1/n mod 2^64.
     @inline(__always)
     private static var negatedInverse: UInt64 { 0xbb6b_3c4c_e8bd_e631 }
@@ -78,20 +79,21 @@ package struct Scalar: Equatable, Sendable {
         return a.0 < b.0
     }
 
+    /// See `StarkField`'s carries for why these take them from 128-bit sums.
     @inline(__always)
-    private static func add(_ a: UInt64, _ b: UInt64, _ carry: inout Bool) -> UInt64 {
-        let (partial, first) = a.addingReportingOverflow(b)
-        let (sum, second) = partial.addingReportingOverflow(carry ? 1 : 0)
-        carry = first || second
-        return sum
+    private static func add(_ a: UInt64, _ b: UInt64, _ carry: inout UInt64) -> UInt64 {
+        let wide =
+            UInt128(truncatingIfNeeded: a) &+ UInt128(truncatingIfNeeded: b)
+            &+ UInt128(truncatingIfNeeded: carry)
+        carry = UInt64(truncatingIfNeeded: wide &>> 64)
+        return UInt64(truncatingIfNeeded: wide)
     }
 
     @inline(__always)
-    private static func subtract(_ a: UInt64, _ b: UInt64, _ borrow: inout Bool) -> UInt64 {
-        let (partial, first) = a.subtractingReportingOverflow(b)
-        let (difference, second) = partial.subtractingReportingOverflow(borrow ? 1 : 0)
-        borrow = first || second
-        return difference
+    private static func subtract(
+        _ a: UInt64, _ b: UInt64, _ notBorrow: inout UInt64
+    ) -> UInt64 {
+        add(a, ~b, &notBorrow)
     }
 
     /// The value minus n where that isn't negative; the value is below 2n.
@@ -99,19 +101,19 @@ package struct Scalar: Equatable, Sendable {
     private static func reduce(
         _ a0: UInt64, _ a1: UInt64, _ a2: UInt64, _ a3: UInt64
     ) -> Scalar {
-        var borrow = false
-        let r0 = subtract(a0, order.0, &borrow)
-        let r1 = subtract(a1, order.1, &borrow)
-        let r2 = subtract(a2, order.2, &borrow)
-        let r3 = subtract(a3, order.3, &borrow)
-        let mask: UInt64 = borrow ? .max : 0
+        var notBorrow: UInt64 = 1
+        let r0 = subtract(a0, order.0, &notBorrow)
+        let r1 = subtract(a1, order.1, &notBorrow)
+        let r2 = subtract(a2, order.2, &notBorrow)
+        let r3 = subtract(a3, order.3, &notBorrow)
+        let mask = notBorrow &- 1
         return Scalar(
             a0 & mask | r0 & ~mask, a1 & mask | r1 & ~mask, a2 & mask | r2 & ~mask,
             a3 & mask | r3 & ~mask)
     }
 
     package static func + (a: Scalar, b: Scalar) -> Scalar {
-        var carry = false
+        var carry: UInt64 = 0
         let r0 = add(a.l0, b.l0, &carry)
         let r1 = add(a.l1, b.l1, &carry)
         let r2 = add(a.l2, b.l2, &carry)
@@ -120,11 +122,11 @@ package struct Scalar: Equatable, Sendable {
     }
 
     package static prefix func - (a: Scalar) -> Scalar {
-        var borrow = false
-        let r0 = subtract(order.0, a.l0, &borrow)
-        let r1 = subtract(order.1, a.l1, &borrow)
-        let r2 = subtract(order.2, a.l2, &borrow)
-        let r3 = subtract(order.3, a.l3, &borrow)
+        var notBorrow: UInt64 = 1
+        let r0 = subtract(order.0, a.l0, &notBorrow)
+        let r1 = subtract(order.1, a.l1, &notBorrow)
+        let r2 = subtract(order.2, a.l2, &notBorrow)
+        let r3 = subtract(order.3, a.l3, &notBorrow)
         return reduce(r0, r1, r2, r3)
     }
 
@@ -139,7 +141,8 @@ package struct Scalar: Equatable, Sendable {
     }
 
     /// One row of the interleaved product: (t + a * limb + m * n) / 2^64 with m making it exact.
-    /// t < 2^256 + n stays in five words with headroom: n < 2^252.
+    /// For a, t < 2n before, t is below 2n after: (2n + 2^64 a + 2^64 n) / 2^64 with a < n. The
+    /// fifth word is only the row's.
     @inline(__always)
     private static func row(
         _ a: Scalar, _ limb: UInt64, _ t: inout (UInt64, UInt64, UInt64, UInt64, UInt64)
@@ -155,8 +158,8 @@ package struct Scalar: Equatable, Sendable {
         (carry, t.0) = multiplyAdd(m, order.1, t.1, carry)
         (carry, t.1) = multiplyAdd(m, order.2, t.2, carry)
         (carry, t.2) = multiplyAdd(m, order.3, t.3, carry)
-        (t.3, t.4) = (t.4 &+ carry, 0)
-        if t.3 < carry { t.4 = 1 }
+        t.3 = t.4 &+ carry
+        t.4 = 0
     }
 
     /// Montgomery product, operand by operand (CIOS). One factor is below n, the other below 2^256.

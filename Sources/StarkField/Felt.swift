@@ -105,18 +105,7 @@ extension Felt: ExpressibleByIntegerLiteral {
     @inlinable @inline(__always)
     var canonical: LooseFelt {
         // A product with 1: T = limbs, so the reduction is zero or negative.
-        let h0 = l0.multipliedFullWidth(by: topLimbOfPrime)
-        let h1 = l1.multipliedFullWidth(by: topLimbOfPrime)
-        let h2 = l2.multipliedFullWidth(by: topLimbOfPrime)
-        let (q3, firstBorrow) = l3.subtractingReportingOverflow(h0.low)
-        let h3 = q3.multipliedFullWidth(by: topLimbOfPrime)
-        var carry = firstBorrow
-        let s1 = addWithCarry(h0.high, h1.low, &carry)
-        let s2 = addWithCarry(h1.high, h2.low, &carry)
-        let s3 = addWithCarry(h2.high, h3.low, &carry)
-        let s4 = h3.high &+ (carry ? 1 : 0)
-        let negative = s1 | s2 | s3 | s4 != 0
-        return (LooseFelt(0, 0, 0, 0) &- LooseFelt(s1, s2, s3, s4)).addingPrime(if: negative)
+        WideProduct(l0, l1, l2, l3, 0, 0, 0, 0).reducedNonNegative
     }
 
     /// The integer in 0 ..< p, most significant word first.
@@ -166,12 +155,12 @@ extension Felt {
 
     @inlinable @inline(__always)
     public static func - (a: Felt, b: Felt) -> Felt {
-        var borrow = false
-        let r0 = subtractWithBorrow(a.l0, b.l0, &borrow)
-        let r1 = subtractWithBorrow(a.l1, b.l1, &borrow)
-        let r2 = subtractWithBorrow(a.l2, b.l2, &borrow)
-        let r3 = subtractWithBorrow(a.l3, b.l3, &borrow)
-        return LooseFelt(r0, r1, r2, r3).addingPrime(if: borrow).assumedReduced
+        var notBorrow: UInt64 = 1
+        let r0 = subtractWithCarry(a.l0, b.l0, &notBorrow)
+        let r1 = subtractWithCarry(a.l1, b.l1, &notBorrow)
+        let r2 = subtractWithCarry(a.l2, b.l2, &notBorrow)
+        let r3 = subtractWithCarry(a.l3, b.l3, &notBorrow)
+        return LooseFelt(r0, r1, r2, r3).addingPrime(unless: notBorrow).assumedReduced
     }
 
     @inlinable @inline(__always)

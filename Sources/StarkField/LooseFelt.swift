@@ -29,20 +29,22 @@ public struct LooseFelt: Sendable {
 @inlinable @inline(__always)
 var topLimbOfPrime: UInt64 { 0x0800_0000_0000_0011 }
 
+/// a + b + carry, with the carry of 0 or 1 replaced by the next one. Carries are taken from a
+/// 128-bit sum because that, unlike overflow flags, compiles to add-with-carry and to no branch.
 @inlinable @inline(__always)
-func addWithCarry(_ a: UInt64, _ b: UInt64, _ carry: inout Bool) -> UInt64 {
-    let (partial, first) = a.addingReportingOverflow(b)
-    let (sum, second) = partial.addingReportingOverflow(carry ? 1 : 0)
-    carry = first || second
-    return sum
+func addWithCarry(_ a: UInt64, _ b: UInt64, _ carry: inout UInt64) -> UInt64 {
+    let wide =
+        UInt128(truncatingIfNeeded: a) &+ UInt128(truncatingIfNeeded: b)
+        &+ UInt128(truncatingIfNeeded: carry)
+    carry = UInt64(truncatingIfNeeded: wide &>> 64)
+    return UInt64(truncatingIfNeeded: wide)
 }
 
+/// a - b - (1 - notBorrow): a subtraction as the sum with a complement. `notBorrow` is 1 before the
+/// lowest limb and becomes 0 where the result is negative.
 @inlinable @inline(__always)
-func subtractWithBorrow(_ a: UInt64, _ b: UInt64, _ borrow: inout Bool) -> UInt64 {
-    let (partial, first) = a.subtractingReportingOverflow(b)
-    let (difference, second) = partial.subtractingReportingOverflow(borrow ? 1 : 0)
-    borrow = first || second
-    return difference
+func subtractWithCarry(_ a: UInt64, _ b: UInt64, _ notBorrow: inout UInt64) -> UInt64 {
+    addWithCarry(a, ~b, &notBorrow)
 }
 
 /// a*b + c + d as (high, low); never overflows 128 bits.
@@ -94,8 +96,8 @@ struct WideProduct {
         (t7, t6) = multiplyAdd(a.l3, b.l3, t6, carry)
     }
 
-    /// Square: six cross products doubled, four squares. The operand must lie below 2^255, so that
-    /// doubling the cross products stays within 512 bits limb by limb.
+    /// Square: four squares, and six cross products added twice (doubling them by shifts is slower
+    /// where double-word shifts are microcode).
     @inlinable @inline(__always)
     init(squareOf a: LooseFelt) {
         var carry: UInt64
@@ -112,27 +114,27 @@ struct WideProduct {
         (c5, c4) = multiplyAdd(a.l1, a.l3, c4, carry)
         (c6, c5) = multiplyAdd(a.l2, a.l3, c5, 0)
 
-        t7 = c6 &>> 63
-        c6 = c6 &<< 1 | c5 &>> 63
-        c5 = c5 &<< 1 | c4 &>> 63
-        c4 = c4 &<< 1 | c3 &>> 63
-        c3 = c3 &<< 1 | c2 &>> 63
-        c2 = c2 &<< 1 | c1 &>> 63
-        c1 = c1 &<< 1
-
         let s0 = a.l0.multipliedFullWidth(by: a.l0)
         let s1 = a.l1.multipliedFullWidth(by: a.l1)
         let s2 = a.l2.multipliedFullWidth(by: a.l2)
         let s3 = a.l3.multipliedFullWidth(by: a.l3)
-        var over = false
+        var over: UInt64 = 0
         t0 = s0.low
-        t1 = addWithCarry(c1, s0.high, &over)
-        t2 = addWithCarry(c2, s1.low, &over)
-        t3 = addWithCarry(c3, s1.high, &over)
-        t4 = addWithCarry(c4, s2.low, &over)
-        t5 = addWithCarry(c5, s2.high, &over)
-        t6 = addWithCarry(c6, s3.low, &over)
-        t7 = addWithCarry(t7, s3.high, &over)
+        t1 = addWithCarry(s0.high, c1, &over)
+        t2 = addWithCarry(s1.low, c2, &over)
+        t3 = addWithCarry(s1.high, c3, &over)
+        t4 = addWithCarry(s2.low, c4, &over)
+        t5 = addWithCarry(s2.high, c5, &over)
+        t6 = addWithCarry(s3.low, c6, &over)
+        t7 = s3.high &+ over
+        over = 0
+        t1 = addWithCarry(t1, c1, &over)
+        t2 = addWithCarry(t2, c2, &over)
+        t3 = addWithCarry(t3, c3, &over)
+        t4 = addWithCarry(t4, c4, &over)
+        t5 = addWithCarry(t5, c5, &over)
+        t6 = addWithCarry(t6, c6, &over)
+        t7 = t7 &+ over
     }
 
     @inlinable @inline(__always)
@@ -153,7 +155,7 @@ struct WideProduct {
     /// Sum mod 2^512.
     @inlinable @inline(__always)
     static func &+ (a: WideProduct, b: WideProduct) -> WideProduct {
-        var carry = false
+        var carry: UInt64 = 0
         let t0 = addWithCarry(a.t0, b.t0, &carry)
         let t1 = addWithCarry(a.t1, b.t1, &carry)
         let t2 = addWithCarry(a.t2, b.t2, &carry)
@@ -169,33 +171,33 @@ struct WideProduct {
     /// T_high - floor(q*p / 2^256). Because p = 1 + P3 * 2^192, the first three limbs of q are the
     /// first three limbs of T, and the whole reduction is four multiplications by P3.
     ///
-    /// Returns the difference mod 2^256 and whether it is negative. The value lies in
+    /// Returns the difference mod 2^256, and 1 or, where it is negative, 0. The value lies in
     /// -p < value <= T / 2^256.
     @inlinable @inline(__always)
-    var reduced: (value: LooseFelt, negative: Bool) {
+    var reduced: (value: LooseFelt, notNegative: UInt64) {
         let h0 = t0.multipliedFullWidth(by: topLimbOfPrime)
         let h1 = t1.multipliedFullWidth(by: topLimbOfPrime)
         let h2 = t2.multipliedFullWidth(by: topLimbOfPrime)
-        let (q3, firstBorrow) = t3.subtractingReportingOverflow(h0.low)
+        var notBorrow: UInt64 = 1
+        let q3 = subtractWithCarry(t3, h0.low, &notBorrow)
         let h3 = q3.multipliedFullWidth(by: topLimbOfPrime)
-        var carry = false
+        var carry: UInt64 = 0
         let s1 = addWithCarry(h0.high, h1.low, &carry)
         let s2 = addWithCarry(h1.high, h2.low, &carry)
         let s3 = addWithCarry(h2.high, h3.low, &carry)
-        let s4 = h3.high &+ (carry ? 1 : 0)
-        var borrow = firstBorrow
-        let r0 = subtractWithBorrow(t4, s1, &borrow)
-        let r1 = subtractWithBorrow(t5, s2, &borrow)
-        let r2 = subtractWithBorrow(t6, s3, &borrow)
-        let r3 = subtractWithBorrow(t7, s4, &borrow)
-        return (LooseFelt(r0, r1, r2, r3), borrow)
+        let s4 = h3.high &+ carry
+        let r0 = subtractWithCarry(t4, s1, &notBorrow)
+        let r1 = subtractWithCarry(t5, s2, &notBorrow)
+        let r2 = subtractWithCarry(t6, s3, &notBorrow)
+        let r3 = subtractWithCarry(t7, s4, &notBorrow)
+        return (LooseFelt(r0, r1, r2, r3), notBorrow)
     }
 
     /// The reduction with p added where it is negative: 0 ..< p for products below 2^256 * p.
     @inlinable @inline(__always)
     var reducedNonNegative: LooseFelt {
-        let (value, negative) = reduced
-        return value.addingPrime(if: negative)
+        let (value, notNegative) = reduced
+        return value.addingPrime(unless: notNegative)
     }
 }
 
@@ -203,7 +205,7 @@ extension LooseFelt {
     /// Sum mod 2^256; exact when the operands' bounds add to at most 31p.
     @inlinable @inline(__always)
     public static func &+ (a: LooseFelt, b: LooseFelt) -> LooseFelt {
-        var carry = false
+        var carry: UInt64 = 0
         let l0 = addWithCarry(a.l0, b.l0, &carry)
         let l1 = addWithCarry(a.l1, b.l1, &carry)
         let l2 = addWithCarry(a.l2, b.l2, &carry)
@@ -214,23 +216,17 @@ extension LooseFelt {
     /// Difference mod 2^256; the caller adds enough multiples of p to keep it from being negative.
     @inlinable @inline(__always)
     public static func &- (a: LooseFelt, b: LooseFelt) -> LooseFelt {
-        var borrow = false
-        let l0 = subtractWithBorrow(a.l0, b.l0, &borrow)
-        let l1 = subtractWithBorrow(a.l1, b.l1, &borrow)
-        let l2 = subtractWithBorrow(a.l2, b.l2, &borrow)
-        let l3 = subtractWithBorrow(a.l3, b.l3, &borrow)
+        var notBorrow: UInt64 = 1
+        let l0 = subtractWithCarry(a.l0, b.l0, &notBorrow)
+        let l1 = subtractWithCarry(a.l1, b.l1, &notBorrow)
+        let l2 = subtractWithCarry(a.l2, b.l2, &notBorrow)
+        let l3 = subtractWithCarry(a.l3, b.l3, &notBorrow)
         return LooseFelt(l0, l1, l2, l3)
     }
 
     /// Twice the value; exact below 2^255.
     @inlinable @inline(__always)
-    public var doubled: LooseFelt {
-        LooseFelt(
-            l0 &<< 1,
-            l1 &<< 1 | l0 &>> 63,
-            l2 &<< 1 | l1 &>> 63,
-            l3 &<< 1 | l2 &>> 63)
-    }
+    public var doubled: LooseFelt { self &+ self }
 
     /// A multiple of p as an addend or bound; `count` at most 31.
     @inlinable @inline(__always)
@@ -271,11 +267,11 @@ extension LooseFelt {
         (WideProduct(a, b) &+ WideProduct(c, d)).reducedNonNegative
     }
 
-    /// Montgomery square plus p: above 0, and at most (A*A/32 + 1)p, for operands below 2^255.
+    /// Montgomery square plus p: above 0, and at most (A*A/32 + 1)p, for any operand.
     @inlinable @inline(__always)
     public var squaredPlusPrime: LooseFelt {
         var wide = WideProduct(squareOf: self)
-        var carry = false
+        var carry: UInt64 = 0
         wide.t4 = addWithCarry(wide.t4, 1, &carry)
         wide.t5 = addWithCarry(wide.t5, 0, &carry)
         wide.t6 = addWithCarry(wide.t6, 0, &carry)
@@ -283,16 +279,13 @@ extension LooseFelt {
         return wide.reduced.value
     }
 
-    /// The same residue in 0 ... 2p: subtracts (floor(value / 2^251) - 1) * p.
+    /// The same residue below 2^252 < 2p, for any value: with q = floor(value / 2^251), subtracts
+    /// (q - 1) * p unless q is zero. For q > 1 that leaves at least 2^251 - 30 * 17 * 2^192 - 30.
     @inlinable @inline(__always)
     public var weaklyReduced: LooseFelt {
-        let quotient = l3 &>> 59
-        var borrow = false
-        let r0 = subtractWithBorrow(l0, quotient, &borrow)
-        let r1 = subtractWithBorrow(l1, 0, &borrow)
-        let r2 = subtractWithBorrow(l2, 0, &borrow)
-        let r3 = subtractWithBorrow(l3, quotient &* topLimbOfPrime, &borrow)
-        return LooseFelt(r0, r1, r2, r3).addingPrime
+        let floor = l3 &>> 59
+        let quotient = floor &- (floor == 0 ? 0 : 1)
+        return self &- LooseFelt(quotient, 0, 0, quotient &* topLimbOfPrime)
     }
 
     /// The field element with these Montgomery limbs; the value must lie in 0 ..< p.
@@ -309,19 +302,20 @@ extension LooseFelt {
     /// The value, or the value minus p where that isn't negative.
     @inlinable @inline(__always)
     var subtractingPrimeIfNotBelow: LooseFelt {
-        var borrow = false
-        let r0 = subtractWithBorrow(l0, 1, &borrow)
-        let r1 = subtractWithBorrow(l1, 0, &borrow)
-        let r2 = subtractWithBorrow(l2, 0, &borrow)
-        let r3 = subtractWithBorrow(l3, topLimbOfPrime, &borrow)
+        var notBorrow: UInt64 = 1
+        let r0 = subtractWithCarry(l0, 1, &notBorrow)
+        let r1 = subtractWithCarry(l1, 0, &notBorrow)
+        let r2 = subtractWithCarry(l2, 0, &notBorrow)
+        let r3 = subtractWithCarry(l3, topLimbOfPrime, &notBorrow)
+        let mask = notBorrow &- 1
         return LooseFelt(
-            borrow ? l0 : r0, borrow ? l1 : r1, borrow ? l2 : r2, borrow ? l3 : r3)
+            r0 ^ mask & (r0 ^ l0), r1 ^ mask & (r1 ^ l1), r2 ^ mask & (r2 ^ l2),
+            r3 ^ mask & (r3 ^ l3))
     }
 
-    /// p added where `negative`, by a mask.
+    /// p added where the flag is 0 and not where it is 1.
     @inlinable @inline(__always)
-    func addingPrime(if negative: Bool) -> LooseFelt {
-        let mask: UInt64 = negative ? .max : 0
-        return self &+ LooseFelt(mask & 1, 0, 0, mask & topLimbOfPrime)
+    func addingPrime(unless flag: UInt64) -> LooseFelt {
+        self &+ LooseFelt(1 &- flag, 0, 0, (flag &- 1) & topLimbOfPrime)
     }
 }

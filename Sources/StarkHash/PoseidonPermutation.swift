@@ -12,8 +12,12 @@ import StarkField
 /// the matrix reads v = 2x + w, x' = v + 2g, g' = v, z' = 2(g - w): two doublings and three
 /// additions, of which only z' = 2g - 2w waits for the cube.
 ///
-/// *Bounds*, in multiples of p, with limbs in Montgomery form:
-/// full rounds: elements enter below 6, their squares are below 36/32 + 1, cubes below 1 + 6 * 3/32.
+/// *Bounds*, in multiples of p (A * B / 32 bounds a Montgomery product of operands below A and B):
+/// - Full rounds: elements enter below 6; squares are below 36/32 + 1, cubes are reduced, and the
+///   matrix with a constant gives less than 6 again.
+/// - Partial rounds: x < 6, g < 2, z < 9. The square of z is below 81/32 + 1 < 3.54, its cube w in
+///   -1 ..< 9 * 3.54 / 32 < 1. v = 2x + w + 1 < 14 is reduced to below 2, so x' = v + 2g < 6, g' < 2;
+///   z' = 2g - 2w + c + 2 with c < 1 is above 0 and below 4 + 2 + 1 + 2 = 9.
 struct PoseidonConstants: Sendable {
     static let shared = PoseidonConstants()
 
@@ -22,10 +26,23 @@ struct PoseidonConstants: Sendable {
 
     /// In the order of use: 3 initial, 3 after each of the first three full rounds' matrices, 1
     /// before each partial round, 3 before each full round of the second half.
-    private let compressed: [Felt]
+    /// In the order of use, with the multiples of p that keep the sums they go into from being
+    /// negative: 0 ..< 12 before the first full rounds; 12 ..< 95 one for each partial round; 95 for
+    /// z, 96 for x and 97 for y before the second half's first round; 98 ..< 107 the rest.
+    private let ordered: [LooseFelt]
 
     private init() {
-        compressed = PoseidonConstants.compress(PoseidonConstants.roundConstants)
+        let plain = PoseidonConstants.compress(PoseidonConstants.roundConstants)
+            .map { LooseFelt($0) }
+        let (partial, second) = (12, 95)
+        func full(_ start: Int) -> [LooseFelt] {
+            [plain[start], plain[start + 1] &+ .primes(1), plain[start + 2] &+ .primes(2)]
+        }
+        ordered =
+            plain[0..<3] + full(3) + full(6) + full(9)
+            + plain[partial..<second].map { $0 &+ .primes(2) }
+            + [plain[second + 2] &+ .primes(2), plain[second], plain[second + 1]]
+            + full(98) + full(101) + full(104)
     }
 
     /// The specification's constants, (4 + 83 + 4) * 3.
@@ -57,45 +74,69 @@ struct PoseidonConstants: Sendable {
         return result
     }
 
+    @inline(__always)
     func permute(_ state: inout (Felt, Felt, Felt)) {
-        compressed.withUnsafeBufferPointer { constants in
-            var next = 0
-            for _ in 0..<4 {
-                state.0 += constants[next]
-                state.1 += constants[next + 1]
-                state.2 += constants[next + 2]
-                next += 3
-                PoseidonConstants.fullRound(&state)
-            }
-            for _ in 0..<83 {
-                state.2 += constants[next]
-                next += 1
-                state.2 = state.2.squared() * state.2
-                PoseidonConstants.mix(&state)
-            }
-            for _ in 0..<4 {
-                state.0 += constants[next]
-                state.1 += constants[next + 1]
-                state.2 += constants[next + 2]
-                next += 3
-                PoseidonConstants.fullRound(&state)
-            }
+        state = ordered.withUnsafeBufferPointer { constants in
+            PoseidonConstants.permute(state, constants)
         }
     }
 
     @inline(__always)
-    static func fullRound(_ state: inout (Felt, Felt, Felt)) {
-        state.0 = state.0.squared() * state.0
-        state.1 = state.1.squared() * state.1
-        state.2 = state.2.squared() * state.2
-        mix(&state)
+    private static func cube(_ value: LooseFelt) -> LooseFelt {
+        .product(value.squaredPlusPrime, value)
     }
 
+    private static func permute(
+        _ state: (Felt, Felt, Felt), _ constants: UnsafeBufferPointer<LooseFelt>
+    ) -> (Felt, Felt, Felt) {
+        precondition(constants.count == 107, "\(constants.count) constants")
+        var x = LooseFelt(state.0) &+ constants[0]
+        var y = LooseFelt(state.1) &+ constants[1]
+        var z = LooseFelt(state.2) &+ constants[2]
+        for round in 1...3 {
+            (x, y, z) = fullRound(x, y, z, constants, 3 * round)
+        }
+        // The last full round of the first half, into the partial rounds' form.
+        let (a, b, c) = (cube(x), cube(y), cube(z))
+        let sum = a &+ b
+        x = sum &+ a &+ a &+ c
+        var g = (a &+ a &+ c).weaklyReduced
+        z = sum &+ constants[12] &- c &- c
+        for index in 13...95 {
+            let free = g &+ g &+ constants[index]
+            let w = LooseFelt.signedProduct(z.squaredPlusPrime, z)
+            z = free &- w &- w
+            let v = (x &+ x &+ w &+ .primes(1)).weaklyReduced
+            x = v &+ g &+ g
+            g = v
+        }
+        // y = 2g - x; the constants of x and y come after, that of z is in it already.
+        y = (g &+ g &+ .primes(6) &- x).weaklyReduced &+ constants[97]
+        x = x.weaklyReduced &+ constants[96]
+        z = z.weaklyReduced
+        for round in 0..<3 {
+            (x, y, z) = fullRound(x, y, z, constants, 98 + 3 * round)
+        }
+        let (d, e, f) = (cube(x), cube(y), cube(z))
+        let lastSum = d &+ e
+        return (
+            (lastSum &+ d &+ d &+ f).reduced, (d &+ f &+ .primes(1) &- e).reduced,
+            (lastSum &+ .primes(2) &- f &- f).reduced
+        )
+    }
+
+    /// The S-boxes and the matrix, then the constants at `index`.
     @inline(__always)
-    static func mix(_ state: inout (Felt, Felt, Felt)) {
-        let sum = state.0 + state.1 + state.2
-        state.0 = sum + state.0.doubled()
-        state.1 = sum - state.1.doubled()
-        state.2 = sum - state.2.doubled() - state.2
+    private static func fullRound(
+        _ x: LooseFelt, _ y: LooseFelt, _ z: LooseFelt,
+        _ constants: UnsafeBufferPointer<LooseFelt>, _ index: Int
+    ) -> (LooseFelt, LooseFelt, LooseFelt) {
+        let (a, b, c) = (cube(x), cube(y), cube(z))
+        let sum = a &+ b
+        return (
+            sum &+ a &+ a &+ c &+ constants[index],
+            a &+ c &+ constants[index + 1] &- b,
+            sum &+ constants[index + 2] &- c &- c
+        )
     }
 }
