@@ -216,6 +216,8 @@ package final class ConsensusLog {
                 gone += 1
             }
             guard gone > 0 else { return }
+            // What makes them superfluous may be among the newest records.
+            try syncFile()
             // The manifest goes first: after a crash between, `open` finishes the deletion.
             try writeManifest(
                 lowest: current(gone).number, highest: current(segments.count - 1).number)
