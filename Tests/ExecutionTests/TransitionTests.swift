@@ -390,6 +390,27 @@ struct TransitionTests {
         #expect(try world.balance(of: world.accounts[1]) == all)
     }
 
+    @Test("A transaction emits 999 events and the fee's, and with one more it reverts")
+    func eventLimit() throws {
+        var world = try TransitionWorld()
+        let approve = TransitionWorld.Call(
+            to: WellKnownContracts.strk, name: "approve", calldata: [9, 1, 0])
+        var bounds = TransitionWorld.bounds
+        bounds.l2Gas.maxAmount = 1_000_000_000
+        var executor = try world.executor()
+        let full = try executor.execute(
+            world.prepared(
+                0, nonce: 0, Array(repeating: approve, count: 999), bounds: bounds))
+        #expect(full.receipt?.executionStatus == .succeeded)
+        #expect(full.receipt?.events.count == Limits.events)
+        let tooMany = try executor.execute(
+            world.prepared(
+                0, nonce: 1, Array(repeating: approve, count: 1000), bounds: bounds))
+        #expect(tooMany.revertReason?.contains("maximum number of events, 999") == true)
+        #expect(tooMany.receipt?.events.count == 1)
+        #expect(try world.advance(executor).nonces.map(\.nonce) == [2])
+    }
+
     @Test("Prices of zero charge nothing and emit no fee event")
     func freeBlocks() throws {
         let world = try TransitionWorld()

@@ -1,6 +1,7 @@
 package import StarkField
 
-/// Executions that leave no trace: each reverts what it did, so one executor can answer many.
+/// Executions that leave no trace: each reverts what it did, so one executor can answer many. What
+/// they read stays loaded, so a shell that answers strangers makes a new executor now and then.
 extension BlockExecutor {
     /// `starknet_call`: runs an external entry point with caller 0 and returns its result.
     package mutating func call(

@@ -19,8 +19,8 @@ package struct SignatureCheck: Hashable, Sendable {
         self.s = s
     }
 
-    /// Whether it is a signature of the hash under the key, as Cairo's `check_ecdsa_signature`
-    /// judges. Some tens of microseconds.
+    /// Whether it is a signature of the hash under the key, by the ranges that Starknet's signing
+    /// libraries keep (hash, r and 1/s below 2^251). Some tens of microseconds.
     package func verify() -> Bool {
         ECDSA.verify(
             messageHash: messageHash, signature: StarkSignature(r: r, s: s), publicKey: publicKey)
