@@ -2,7 +2,7 @@ package import Primitives
 
 /// Why a consensus log cannot be opened or used. The description tells the operator what to do.
 package enum LogError: Error, Hashable, Sendable, CustomStringConvertible {
-    /// The directory does not hold this log whole. Nothing was changed.
+    /// The directory does not hold this log whole. No record was touched.
     case damaged(file: String, offset: Int, reason: LogDamage)
     /// `.mustExist` was asked for, and there is no log.
     case missing(directory: String)

@@ -68,14 +68,13 @@ struct LogOpening {
     private mutating func runLocked(
         _ lock: LogFile, deliver: (LogPosition, LogRecord) -> Void
     ) throws(LogError) -> (log: ConsensusLog, replay: LogReplay) {
-        var names = try onDisk { () throws(FileSystemError) in try fileSystem.list(directory) }
-        for name in names where name.hasSuffix(LogFiles.temporarySuffix) {
-            try remove(name)
-        }
-        names.removeAll { $0.hasSuffix(LogFiles.temporarySuffix) }
+        let names = try onDisk { () throws(FileSystemError) in try fileSystem.list(directory) }
         let numbers = names.compactMap(LogFormat.segmentNumber).sorted()
         let manifest = names.contains(LogFiles.manifest) ? try readManifest() : nil
         let expected = try expectedSegments(manifest, found: numbers)
+        for name in names where name.hasSuffix(LogFiles.temporarySuffix) {
+            try remove(name)
+        }
         for number in numbers where number < expected.lowerBound {
             try remove(LogFormat.segmentName(number))
         }
