@@ -17,10 +17,11 @@ struct MessageAssembler {
 
     /// After another verdict than `accepted` the assembler is of no more use.
     mutating func feed(_ input: UnsafeRawBufferPointer, into messages: inout [[UInt8]]) -> Verdict {
-        var rest = input[...]
+        var rest = input.assumingMemoryBound(to: UInt8.self)
         while true {
             while headerBytes < 4 {
-                guard let byte = rest.popFirst() else { return .accepted }
+                guard let byte = rest.first else { return .accepted }
+                rest = UnsafeBufferPointer(rebasing: rest.dropFirst())
                 header |= UInt32(byte) << UInt32(8 * headerBytes)
                 headerBytes += 1
                 guard headerBytes == 4 else { continue }
@@ -28,16 +29,16 @@ struct MessageAssembler {
                 if expected == 0 { return .empty }
                 if expected > maximum { return .oversize(expected) }
             }
-            let wanted = expected - partial.count
-            if partial.isEmpty, rest.count >= wanted {
-                messages.append([UInt8](rest.prefix(wanted)))
+            let piece = UnsafeBufferPointer(rebasing: rest.prefix(expected - partial.count))
+            if partial.isEmpty, piece.count == expected {
+                messages.append([UInt8](piece))
             } else {
-                partial.append(contentsOf: rest.prefix(wanted))
+                partial.append(contentsOf: piece)
                 guard partial.count == expected else { return .accepted }
                 messages.append(partial)
                 partial = []
             }
-            rest = rest.dropFirst(wanted)
+            rest = UnsafeBufferPointer(rebasing: rest.dropFirst(piece.count))
             header = 0
             headerBytes = 0
         }

@@ -98,7 +98,8 @@ final class TLSIdentity: @unchecked Sendable {
             && X509_gmtime_adj(X509_getm_notBefore(certificate), -86_400) != nil
             && X509_gmtime_adj(X509_getm_notAfter(certificate), tenYears) != nil
             && X509_NAME_add_entry_by_txt(
-                name, "CN", MBSTRING_ASC, Array("prytany".utf8), -1, -1, 0) == 1
+                name, "CN", MBSTRING_ASC, applicationProtocol,
+                Int32(applicationProtocol.count), -1, 0) == 1
             && X509_set_issuer_name(certificate, name) == 1
             && X509_set_pubkey(certificate, key) == 1
             && X509_sign(certificate, key, nil) > 0
