@@ -144,6 +144,13 @@ public struct AccumulatorPoint: Sendable {
         return LooseFelt.product(x, LooseFelt(inverse)).assumedReduced
     }
 
+    /// The same, with an inversion whose time says nothing of the point.
+    var affineXOfSecret: Felt? {
+        if isInfinity { return nil }
+        let inverse = zz.assumedReduced.inverseOfSecret()
+        return LooseFelt.product(x, LooseFelt(inverse)).assumedReduced
+    }
+
     func affine(inverseOfZZZ inverse: Felt) -> CurvePoint {
         let inverseOfZ = inverse * zz.assumedReduced
         let newX = LooseFelt.product(x, LooseFelt(inverseOfZ.squared())).assumedReduced

@@ -54,14 +54,14 @@ public enum ECDSA {
                 entropy: attempt == 0 ? [] : [attempt])
             attempt += 1
             guard
-                let r = blindedGeneratorMultiple(nonce, of: secretKey.scalar).affineX,
+                let r = blindedGeneratorMultiple(nonce, of: secretKey.scalar).affineXOfSecret,
                 !r.isZero, isBelowLimit(r), let rScalar = Scalar(r)
             else { continue }
             let sum = message + rScalar * secretKey.scalar
             if sum.isZero { continue }
             // 1/s = nonce / (message + r * key).
-            var inverse = nonce * sum.inverse
-            var s = sum * nonce.inverse
+            var inverse = nonce * sum.inverseOfSecret
+            var s = sum * nonce.inverseOfSecret
             guard isBelowLimit(inverse.felt) else { continue }
             if canonical, s.isHigh {
                 s = -s

@@ -24,7 +24,7 @@ public struct SecretKey: Sendable, CustomStringConvertible {
 
     /// The x coordinate of the key times the generator. See `ECDSA` for what its time depends on.
     public var publicKey: Felt {
-        guard let x = ECDSA.blindedGeneratorMultiple(scalar, of: scalar).affineX else {
+        guard let x = ECDSA.blindedGeneratorMultiple(scalar, of: scalar).affineXOfSecret else {
             preconditionFailure("a key in 1 ..< n times the generator is infinity")
         }
         return x

@@ -2,8 +2,8 @@ package import StarkField
 
 /// An integer mod n, the prime order of the STARK curve's group
 /// (n = 0x800000000000010ffffffffffffffffb781126dcae7b2321e66a241adc64d2f), in Montgomery form with
-/// R = 2^256; the limbs are below n. Addition, multiplication and `inverse` run the same
-/// instructions for every value.
+/// R = 2^256; the limbs are below n. Addition, multiplication and `inverseOfSecret` run
+/// the same instructions for every value.
 package struct Scalar: Equatable, Sendable {
     private let l0: UInt64
     private let l1: UInt64
@@ -172,8 +172,20 @@ package struct Scalar: Equatable, Sendable {
         return reduce(t.0, t.1, t.2, t.3)
     }
 
-    /// The inverse mod n; zero gives zero. Fermat's little theorem, four bits of n - 2 at a time.
+    private static let modulus = ModularInverse(modulus: order)
+    /// 2^768 mod n.
+    private static let montgomeryCube = Scalar(
+        0x8114_7668_fddd_0429, 0x1da2_136e_b8b3_f20e, 0x1f0d_9ded_fedf_da50, 0x01b2_ba88_ca1f_e18a)
+
+    /// The inverse mod n; zero gives zero. Time depends on the value.
     package var inverse: Scalar {
+        let (w0, w1, w2, w3) = Scalar.modulus.inverse(of: (l0, l1, l2, l3))
+        return Scalar(w0, w1, w2, w3) * Scalar.montgomeryCube
+    }
+
+    /// The inverse of a secret; zero gives zero. The same instructions for every value: Fermat's
+    /// little theorem, four bits of n - 2 at a time.
+    package var inverseOfSecret: Scalar {
         withUnsafeTemporaryAllocation(of: Scalar.self, capacity: 16) { powers in
             powers.initializeElement(at: 0, to: Scalar.one)
             for index in 1..<16 {

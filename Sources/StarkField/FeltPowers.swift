@@ -34,11 +34,23 @@ extension Felt {
         return result
     }
 
-    /// The multiplicative inverse; nil for zero. Time depends on nothing but whether it is zero:
-    /// Fermat's little theorem with the exponent p - 2 = 2^251 + 2^196 + 2^192 - 1.
+    private static let modulus = ModularInverse(modulus: (1, 0, 0, topLimbOfPrime))
+
+    /// The multiplicative inverse; nil for zero. Time depends on the value.
     public func inverse() -> Felt? {
         if isZero { return nil }
-        // runs(k) = self^(2^k - 1)
+        let (w0, w1, w2, w3) = Felt.modulus.inverse(of: (l0, l1, l2, l3))
+        // 1/(aR) times R^3 / R is R/a.
+        let cube = LooseFelt(
+            0xcc71_77d1_406d_f18e, 0x7545_7066_77ff_cc06, 0xf47d_84f8_3630_0018,
+            0x038e_5f79_873c_0a6d)
+        return LooseFelt.product(LooseFelt(w0, w1, w2, w3), cube).assumedReduced
+    }
+
+    /// The inverse of a secret; zero gives zero. The same instructions for every value: Fermat's
+    /// little theorem with the exponent p - 2 = 2^251 + 2^196 + 2^192 - 1.
+    package func inverseOfSecret() -> Felt {
+        // run(k) = self^(2^k - 1)
         let run1 = self
         let run2 = run1.squared() * run1
         let run3 = run2.squared() * run1

@@ -25,6 +25,7 @@ struct CurveTests {
         }
         for a in Self.scalars where !a.isZero {
             #expect(a * a.inverse == .one)
+            #expect(a.inverseOfSecret == a.inverse)
         }
     }
 

@@ -73,6 +73,11 @@ struct ArithmeticTests {
         #expect(Felt.zero.inverse() == nil)
         for value in Self.values where !value.isZero {
             #expect(value.inverse().map { $0 * value } == 1, "\(value)")
+            #expect(value.inverseOfSecret() * value == 1, "\(value)")
+        }
+        #expect(Felt.zero.inverseOfSecret() == 0)
+        for value in Samples.random(5000, seed: 0x5eed_0007) {
+            #expect(value.inverse() == value.inverseOfSecret(), "\(value)")
         }
     }
 
