@@ -23,6 +23,12 @@ package struct ConsensusConfiguration: Hashable, Sendable {
 
     package init() {}
 
+    /// How long no block may become final before it counts as a standstill: never less than an
+    /// honest idle leader may take, so that an idle chain is not taken for a sick one.
+    var standstillInterval: UInt64 {
+        max(standstillNanoseconds, slotNanoseconds + 4 * deltaNanoseconds)
+    }
+
     /// Timers scaled for window `windows` windows above that of the highest final block:
     /// min(1.5^max(0, windows - 1), cap), in integers.
     package func scaled(_ nanoseconds: UInt64, windowsAboveFinal windows: UInt64) -> UInt64 {

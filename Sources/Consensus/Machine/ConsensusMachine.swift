@@ -19,16 +19,21 @@ package struct ConsensusMachine: Sendable {
 
     /// The highest slot with a Notar certificate: the base of the pipeline bound P.
     var highestNotar: Slot
-    /// The highest Final certificate whose block is not final here yet.
-    var pendingFinal: Certificate?
+    /// Slots above the top final whose Final certificate is held, ascending: their blocks become
+    /// final here once they are executed.
+    var finalSlots: [Slot] = []
+    /// The highest slot of a Final of this node's own (rule 4).
+    var lastOwnFinal = Slot(0)
     /// The first slot that is neither certified, skipped nor final.
     package internal(set) var firstUnclearedSlot: Slot
 
-    // Timers of the current window.
-    var enteredAt: Tick
-    var heardAt: Tick
-    var progressAt: Tick
-    var heardFirst = false
+    // Timers of the current window. Each is armed with the factor of its time and never shortened.
+    var firstChunkDue: Tick
+    var silenceDue: Tick
+    var slotDue: Tick
+    var timedOut = false
+    /// The leader of the current window.
+    package internal(set) var currentLeader: ValidatorIndex
 
     // Leading.
     var nextProposal: (slot: Slot, parent: BlockReference)?
@@ -38,8 +43,10 @@ package struct ConsensusMachine: Sendable {
     var lastFinalAt: Tick
     var nextStandstill: Tick
     var standstillCount: UInt64 = 0
+    /// When to ask for more, while windows pass without a final block.
+    var statusDue: Tick?
 
-    /// The window of each validator's latest statement, for the inactivity rule.
+    /// The current window when each validator was last heard, for the inactivity rule.
     var lastHeard: [Window]
     var skippedWindows: UInt64 = 0
 
@@ -54,6 +61,11 @@ package struct ConsensusMachine: Sendable {
     package internal(set) var evidenceCount: UInt64 = 0
     /// Guilt already reported: validator, kind, slot or window.
     var reported: Set<EvidenceKey> = []
+
+    /// Offences remembered, so that each is reported once.
+    static let maximumReported = 4096
+    /// Own statements sent again at once.
+    static let maximumRepeated = 128
 
     struct EvidenceKey: Hashable, Sendable {
         let validator: ValidatorIndex
@@ -75,18 +87,17 @@ package struct ConsensusMachine: Sendable {
         topFinal = root
         topFinalHeight = rootHeight
         currentWindow = root.slot.window(length: configuration.windowLength)
+        currentLeader = schedule.leader(of: currentWindow)
         highestNotar = root.slot
         firstUnclearedSlot = root.slot.next
-        enteredAt = now
-        heardAt = now
-        progressAt = now
+        firstChunkDue = now
+        silenceDue = now
+        slotDue = now
         lastFinalAt = now
-        nextStandstill = now.after(nanoseconds: configuration.standstillNanoseconds)
+        nextStandstill = now.after(nanoseconds: configuration.standstillInterval)
         lastHeard = Array(repeating: currentWindow, count: committee.powers.count)
         nextReply = Array(repeating: Tick(0), count: committee.powers.count)
     }
-
-    package var currentLeader: ValidatorIndex { schedule.leader(of: currentWindow) }
 
     package var status: Status {
         Status(
@@ -99,7 +110,7 @@ package struct ConsensusMachine: Sendable {
         slot > topFinal.slot && acceptsAhead(slot.window(length: length))
     }
 
-    private func acceptsAhead(_ window: Window) -> Bool {
+    func acceptsAhead(_ window: Window) -> Bool {
         window.rawValue <= currentWindow.rawValue
             || window.rawValue - currentWindow.rawValue <= configuration.lookaheadWindows
     }
@@ -109,8 +120,18 @@ package struct ConsensusMachine: Sendable {
             && window >= topFinal.slot.window(length: length) && acceptsAhead(window)
     }
 
+    /// After so many windows without a statement of a validator, even a late one is checked.
+    static let activitySampleWindows: UInt64 = 4
+
     /// Whether checking this statement's signature can change anything.
     package func isUseful(_ signed: SignedStatement) -> Bool {
+        // A slow validator's votes always come too late to count; some are taken all the same, or
+        // the inactivity rule would take it for dead.
+        if let heard = committee.power(of: signed.signer).map({ _ in
+            lastHeard[Int(signed.signer.rawValue)]
+        }), currentWindow.rawValue > heard.rawValue + ConsensusMachine.activitySampleWindows {
+            return true
+        }
         switch signed.statement {
         case .notar(let reference):
             guard accepts(slot: reference.slot) else { return false }
@@ -152,7 +173,7 @@ package struct ConsensusMachine: Sendable {
 
     /// No block has become final for the standstill interval.
     package func isStalled(now: Tick) -> Bool {
-        now.nanoseconds(since: lastFinalAt) > configuration.standstillNanoseconds
+        now.nanoseconds(since: lastFinalAt) > configuration.standstillInterval
     }
 
     // MARK: - Steps
@@ -193,8 +214,13 @@ package struct ConsensusMachine: Sendable {
     private mutating func start(_ now: Tick, _ effects: inout [ConsensusEffect]) {
         started = true
         lastFinalAt = now
-        nextStandstill = now.after(nanoseconds: configuration.standstillNanoseconds)
+        nextStandstill = now.after(nanoseconds: configuration.standstillInterval)
         enter(currentWindow, now, &effects)
+        for slot in slots.keys.sorted() {
+            tryCertify(slot, now, &effects)
+            tryNotar(slot, now, &effects)
+        }
+        tryFinalise(now, &effects)
         let statements = ownStatements()
         if !statements.isEmpty { effects.append(.rebroadcastOwn(statements)) }
     }
@@ -207,6 +233,7 @@ package struct ConsensusMachine: Sendable {
             guard reference.slot > topFinal.slot else { return }
             slots[reference.slot, default: SlotState()].ownNotar = reference.hash
         case .final(let reference):
+            lastOwnFinal = max(lastOwnFinal, reference.slot)
             guard reference.slot > topFinal.slot else { return }
             slots[reference.slot, default: SlotState()].ownFinal = reference.hash
         case .skipFrom(let window, let slot):
@@ -222,14 +249,14 @@ package struct ConsensusMachine: Sendable {
     mutating func remember(_ summary: BlockSummary) -> Bool {
         let slot = summary.reference.slot
         guard slot > topFinal.slot else { return false }
-        var state = slots[slot] ?? SlotState()
-        if state.block(summary.reference.hash) != nil { return true }
-        let named =
-            state.notarised == summary.reference || state.finalised == summary.reference
-        guard named || state.blocks.count < SlotState.maximumBlocks else { return false }
-        state.blocks.append(summary)
-        slots[slot] = state
-        if wanted[slot]?.reference == summary.reference { wanted[slot] = nil }
+        if let state = slots[slot] {
+            if state.block(summary.reference.hash) != nil { return true }
+            let named =
+                state.notarised == summary.reference || state.finalised == summary.reference
+                || wanted[slot]?.reference == summary.reference
+            guard named || state.blocks.count < SlotState.maximumBlocks else { return false }
+        }
+        slots[slot, default: SlotState()].blocks.append(summary)
         return true
     }
 
@@ -258,11 +285,10 @@ package struct ConsensusMachine: Sendable {
         _ effects: inout [ConsensusEffect]
     ) {
         let slot = reference.slot
-        guard slot > topFinal.slot, var state = slots[slot], state.block(reference.hash) != nil
-        else { return }
-        state.verdicts.removeAll { $0.hash == reference.hash }
-        state.verdicts.append((reference.hash, verdict))
-        slots[slot] = state
+        guard slot > topFinal.slot, slots[slot]?.block(reference.hash) != nil else { return }
+        slots[slot]?.judge(reference.hash, verdict)
+        guard let state = slots[slot] else { return }
+        if wanted[slot]?.reference == reference { wanted[slot] = nil }
         if verdict == .invalid {
             if state.notarised == reference || state.finalised == reference {
                 effects.append(.contradiction(reference))
@@ -337,11 +363,13 @@ package struct ConsensusMachine: Sendable {
         case .invalid:
             effects.append(.contradiction(reference))
             return
-        case nil: return
+        case nil:
+            want(reference, state.notarCertificate, now)
+            return
         }
         slots[slot]?.certified = reference.hash
         effects.append(.certified(reference))
-        if slot.window(length: length) == currentWindow { progressAt = now }
+        if slot.window(length: length) == currentWindow { armSlotTimer(now) }
         tryFinal(slot, now, &effects)
         tryNotar(slot.next, now, &effects)
         for child in children(of: reference) {
@@ -352,7 +380,7 @@ package struct ConsensusMachine: Sendable {
     }
 
     /// Slots that hold a block on this one: the next, or the first of a later window.
-    private func children(of reference: BlockReference) -> [Slot] {
+    func children(of reference: BlockReference) -> [Slot] {
         slots.filter { entry in
             entry.key > reference.slot && entry.value.blocks.contains { $0.parent == reference }
         }.map(\.key).sorted()
@@ -367,6 +395,7 @@ package struct ConsensusMachine: Sendable {
         else { return }
         if let skip = windows[slot.window(length: length)]?.ownSkip, skip <= slot { return }
         slots[slot]?.ownFinal = hash
+        lastOwnFinal = max(lastOwnFinal, slot)
         let reference = BlockReference(slot: slot, hash: hash)
         effects.append(.cast(.final(reference), restsOn: notarChain(to: reference)))
     }

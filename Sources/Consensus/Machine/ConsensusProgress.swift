@@ -5,49 +5,77 @@ extension ConsensusMachine {
     // MARK: - Finality
 
     /// Rule 5: a Final quorum makes its block and all ancestors final, once they are executed here.
+    /// The lowest certificate comes first, so that a node whose execution lags behind the quorum
+    /// still finalises all the time.
     mutating func tryFinalise(_ now: Tick, _ effects: inout [ConsensusEffect]) {
-        guard let certificate = pendingFinal, case .final(let target) = certificate.kind else {
-            return
+        while let slot = finalSlots.first {
+            guard slot > topFinal.slot, let certificate = slots[slot]?.finalCertificate,
+                case .final(let target) = certificate.kind
+            else {
+                finalSlots.removeFirst()
+                continue
+            }
+            guard let path = executedPath(to: target, certificate, now, &effects) else { return }
+            finalSlots.removeFirst()
+            finalise(path, certificate, now, &effects)
         }
-        guard target.slot > topFinal.slot else {
-            pendingFinal = nil
-            return
-        }
+    }
+
+    /// The blocks above the top final up to `target`, oldest first, if all are executed; asks for
+    /// the first that is missing.
+    private mutating func executedPath(
+        to target: BlockReference, _ certificate: Certificate, _ now: Tick,
+        _ effects: inout [ConsensusEffect]
+    ) -> [BlockSummary]? {
         var path: [BlockSummary] = []
         var next = target
         while next != topFinal {
-            guard next.slot > topFinal.slot, let state = slots[next.slot] else { return }
-            guard let block = state.block(next.hash) else {
+            guard next.slot > topFinal.slot else {
+                // Two final blocks, neither an ancestor of the other.
+                effects.append(.contradiction(target))
+                return nil
+            }
+            guard let state = slots[next.slot], let block = state.block(next.hash) else {
                 want(next, certificate, now)
-                return
+                return nil
             }
             switch state.verdict(next.hash) {
             case .valid, .hold: break
             case .invalid:
                 effects.append(.contradiction(next))
-                return
-            case nil: return
+                return nil
+            case nil:
+                want(next, certificate, now)
+                return nil
             }
             path.append(block)
             next = block.parent
         }
         path.reverse()
+        return path
+    }
+
+    private mutating func finalise(
+        _ path: [BlockSummary], _ certificate: Certificate, _ now: Tick,
+        _ effects: inout [ConsensusEffect]
+    ) {
         guard let last = path.last else { return }
-        pendingFinal = nil
         topFinal = last.reference
         topFinalHeight = last.height
-        highestNotar = max(highestNotar, topFinal.slot)
         lastFinalAt = now
         standstillCount = 0
-        nextStandstill = now.after(nanoseconds: configuration.standstillNanoseconds)
+        nextStandstill = now.after(nanoseconds: configuration.standstillInterval)
+        statusDue = nil
         skippedWindows = 0
         prune()
         effects.append(.finalised(path.map(\.reference), certificate))
         if let proposal = nextProposal, proposal.slot <= topFinal.slot { nextProposal = nil }
-        for slot in slots.keys.sorted() {
-            tryCertify(slot, now, &effects)
-            tryNotar(slot, now, &effects)
+        if topFinal.slot > highestNotar { raiseHighestNotar(to: topFinal.slot, now, &effects) }
+        for child in children(of: topFinal) {
+            tryCertify(child, now, &effects)
+            tryNotar(child, now, &effects)
         }
+        retryWaitingSkip(currentWindow, now, &effects)
     }
 
     /// Forgets what a final block covers; the statements of its window bind until it ends.
@@ -56,6 +84,11 @@ extension ConsensusMachine {
         for slot in wanted.keys.filter({ $0 <= topFinal.slot }) { wanted[slot] = nil }
         let window = topFinal.slot.window(length: length)
         for old in windows.keys.filter({ $0 < window }) { windows[old] = nil }
+        if reported.count >= ConsensusMachine.maximumReported / 2 {
+            reported = reported.filter {
+                $0.place >= ($0.offence == .twoSkips ? window.rawValue : topFinal.slot.rawValue)
+            }
+        }
     }
 
     // MARK: - Windows
@@ -69,24 +102,28 @@ extension ConsensusMachine {
     mutating func progress(_ now: Tick, _ effects: inout [ConsensusEffect]) {
         if firstUnclearedSlot <= topFinal.slot { firstUnclearedSlot = topFinal.slot.next }
         while isCleared(firstUnclearedSlot) { firstUnclearedSlot = firstUnclearedSlot.next }
-        var window = firstUnclearedSlot.window(length: length)
-        // A window whose slots are all cleared has been left; the next may be cleared as well.
-        if window < currentWindow { window = currentWindow }
-        while currentWindow < window {
-            if currentWindow > topFinal.slot.window(length: length) { skippedWindows += 1 }
-            enter(currentWindow.next, now, &effects)
+        let window = firstUnclearedSlot.window(length: length)
+        if currentWindow < window {
+            let final = topFinal.slot.window(length: length)
+            if currentWindow <= final, currentWindow.next < window {
+                // Windows passed in this node's absence: it can't say who was silent in them.
+                for index in lastHeard.indices { lastHeard[index] = max(lastHeard[index], window) }
+            }
+            skippedWindows += window.rawValue - max(currentWindow, min(final.next, window)).rawValue
+            enter(window, now, &effects)
+            if window.rawValue > final.rawValue + 1, statusDue == nil {
+                statusDue = now.after(nanoseconds: configuration.deltaNanoseconds)
+            }
         }
         offerProposal(now, &effects)
     }
 
     mutating func enter(_ window: Window, _ now: Tick, _ effects: inout [ConsensusEffect]) {
         currentWindow = window
-        enteredAt = now
-        heardAt = now
-        progressAt = now
-        heardFirst = false
         nextProposal = nil
         let leader = schedule.leader(of: window)
+        currentLeader = leader
+        armTimers(now)
         if own != nil { effects.append(.abandonProposal) }
         effects.append(.enteredWindow(window, leader: leader))
         firstProposalDue = leader == own
@@ -143,7 +180,7 @@ extension ConsensusMachine {
         _ window: Window, _ now: Tick, _ effects: inout [ConsensusEffect]
     ) {
         guard window == currentWindow, let waiting = windows[window]?.waitingReason,
-            let first = firstUncertified(window), first >= waiting.slot
+            let first = firstUncertified(window), first >= waiting.slot, first > lastOwnFinal
         else { return }
         skip(window, from: first, waiting.reason, &effects)
     }
@@ -166,42 +203,54 @@ extension ConsensusMachine {
 
     // MARK: - Timers
 
-    mutating func heard(_ window: Window, _ activity: LeaderActivity, _ now: Tick) {
-        guard window == currentWindow else { return }
-        heardAt = now
-        if !heardFirst, activity != .beat {
-            heardFirst = true
-            progressAt = max(progressAt, now)
-        }
+    /// A delay with the factor of the current window (T4).
+    private func scaled(_ nanoseconds: UInt64) -> UInt64 {
+        let final = topFinal.slot.window(length: length).rawValue
+        let above = currentWindow.rawValue - min(currentWindow.rawValue, final)
+        return configuration.scaled(nanoseconds, windowsAboveFinal: above)
     }
 
-    /// The timeouts of the current window, the earliest first; none once this node has skipped it.
-    private var timeouts: [(due: Tick, reason: SkipReason)] {
-        guard own != nil, !lostLog, windows[currentWindow]?.ownSkip == nil,
-            schedule.leader(of: currentWindow) != own || !firstProposalDue
-        else { return [] }
-        let above = currentWindow.rawValue
-            - min(currentWindow.rawValue, topFinal.slot.window(length: length).rawValue)
-        func scaled(_ nanoseconds: UInt64) -> UInt64 {
-            configuration.scaled(nanoseconds, windowsAboveFinal: above)
-        }
-        let delays = 4 * configuration.deltaNanoseconds
-        var result: [(due: Tick, reason: SkipReason)] = []
-        if schedule.leader(of: currentWindow) != own {
-            if !heardFirst {
-                result.append((enteredAt.after(nanoseconds: scaled(delays)), .noFirstChunk))
+    private var fourDelta: UInt64 { 4 * configuration.deltaNanoseconds }
+
+    private mutating func armTimers(_ now: Tick) {
+        timedOut = false
+        firstChunkDue = now.after(nanoseconds: scaled(fourDelta))
+        armSilenceTimer(now)
+        armSlotTimer(now)
+    }
+
+    private mutating func armSilenceTimer(_ now: Tick) {
+        silenceDue = now.after(nanoseconds: scaled(fourDelta + configuration.beatNanoseconds))
+    }
+
+    /// At entry, at the first sign of the block, and whenever a slot of the window is Certified.
+    mutating func armSlotTimer(_ now: Tick) {
+        slotDue = now.after(nanoseconds: scaled(fourDelta + configuration.slotNanoseconds))
+    }
+
+    mutating func heard(_ window: Window, _ activity: LeaderActivity, _ now: Tick) {
+        guard acceptsAhead(window) else { return }
+        noteActivity(of: schedule.leader(of: window))
+        guard window >= currentWindow else { return }
+        let isFirst = activity != .beat && windows[window]?.heardFirst != true
+        if isFirst { windows[window, default: WindowState()].heardFirst = true }
+        guard window == currentWindow else { return }
+        armSilenceTimer(now)
+        if isFirst { armSlotTimer(now) }
+    }
+
+    /// The timer that runs out first in the current window; none once this node has skipped it or
+    /// has decided to. A leader does not wait to hear itself.
+    private var timeout: (due: Tick, reason: SkipReason)? {
+        guard own != nil, !lostLog, !timedOut, windows[currentWindow]?.ownSkip == nil
+        else { return nil }
+        var result = (due: slotDue, reason: SkipReason.slotTimeout)
+        if currentLeader != own {
+            if silenceDue < result.due { result = (silenceDue, .silence) }
+            if firstChunkDue < result.due, windows[currentWindow]?.heardFirst != true {
+                result = (firstChunkDue, .noFirstChunk)
             }
-            result.append(
-                (
-                    heardAt.after(nanoseconds: scaled(delays + configuration.beatNanoseconds)),
-                    .silence
-                ))
         }
-        result.append(
-            (
-                progressAt.after(nanoseconds: scaled(delays + configuration.slotNanoseconds)),
-                .slotTimeout
-            ))
         return result
     }
 
@@ -209,26 +258,23 @@ extension ConsensusMachine {
     package var nextDeadline: Tick? {
         guard started else { return nil }
         var due = nextStandstill
-        for timeout in timeouts { due = min(due, timeout.due) }
+        if let timeout { due = min(due, timeout.due) }
+        if let statusDue { due = min(due, statusDue) }
         for entry in wanted.values { due = min(due, entry.state.nextAt) }
         return due
     }
 
     mutating func runTimers(_ now: Tick, _ effects: inout [ConsensusEffect]) {
-        for timeout in timeouts where now >= timeout.due {
-            if let first = firstUncertified(currentWindow) {
-                skip(currentWindow, from: first, timeout.reason, &effects)
-            }
-            break
+        if let timeout, now >= timeout.due {
+            timedOut = true
+            wantSkip(
+                currentWindow, currentWindow.firstSlot(length: length), timeout.reason, now,
+                &effects)
         }
-        for slot in wanted.keys.sorted() {
-            guard var entry = wanted[slot], now >= entry.state.nextAt else { continue }
-            let hints = entry.state.hints
-            let peer = hints[entry.state.turn % hints.count]
-            entry.state.turn += 1
-            entry.state.nextAt = now.after(nanoseconds: 4 * configuration.deltaNanoseconds)
-            wanted[slot] = entry
-            effects.append(.wantBlock(entry.reference, [peer]))
+        if !wanted.isEmpty { askForWanted(now, &effects) }
+        if let due = statusDue, now >= due {
+            statusDue = nil
+            effects.append(.broadcastStatus(status))
         }
         if now >= nextStandstill {
             effects.append(.broadcastStatus(status))
@@ -236,12 +282,25 @@ extension ConsensusMachine {
             if !statements.isEmpty { effects.append(.rebroadcastOwn(statements)) }
             standstillCount = min(standstillCount + 1, 4)
             nextStandstill = now.after(
-                nanoseconds: configuration.standstillNanoseconds << standstillCount)
+                nanoseconds: configuration.standstillInterval << standstillCount)
         }
     }
 
-    /// A certificate names a block that is not here: ask its signers, a little later, since the
-    /// leader's own stream is likely on its way.
+    /// Each signer in turn, the lowest slots first.
+    private mutating func askForWanted(_ now: Tick, _ effects: inout [ConsensusEffect]) {
+        for slot in wanted.keys.sorted() {
+            guard var entry = wanted[slot], now >= entry.state.nextAt else { continue }
+            let hints = entry.state.hints
+            let peer = hints[entry.state.turn % hints.count]
+            entry.state.turn += 1
+            entry.state.nextAt = now.after(nanoseconds: fourDelta)
+            wanted[slot] = entry
+            effects.append(.wantBlock(entry.reference, [peer]))
+        }
+    }
+
+    /// A certificate names a block that is not here or not executed: ask its signers, a little
+    /// later, since the leader's own stream is likely on its way.
     mutating func want(_ reference: BlockReference, _ certificate: Certificate?, _ now: Tick) {
         guard reference.slot > topFinal.slot, wanted[reference.slot]?.reference != reference,
             let hints = certificate?.signers.map(\.index).filter({ $0 != own }), !hints.isEmpty
@@ -259,7 +318,7 @@ extension ConsensusMachine {
 
     mutating func proposed(_ summary: BlockSummary, _ effects: inout [ConsensusEffect]) {
         let slot = summary.reference.slot.next
-        guard slot.window(length: length) == currentWindow, currentLeader == own,
+        guard slot.window(length: length) == currentWindow, currentLeader == own, !timedOut,
             windows[currentWindow]?.ownSkip == nil
         else { return }
         nextProposal = (slot, summary.reference)
@@ -267,7 +326,7 @@ extension ConsensusMachine {
 
     /// Offers the leader its next slot as soon as the rules allow the others to notarise it.
     private mutating func offerProposal(_ now: Tick, _ effects: inout [ConsensusEffect]) {
-        guard started, own != nil, !lostLog, currentLeader == own,
+        guard started, own != nil, !lostLog, currentLeader == own, !timedOut,
             windows[currentWindow]?.ownSkip == nil
         else { return }
         if firstProposalDue {
@@ -289,7 +348,7 @@ extension ConsensusMachine {
     /// The window's first proposal: on the highest Certified block for which skips up to the slot
     /// can be shown. A leader that knows of a final block which it lacks fetches that first.
     private mutating func offerFirst(_ effects: inout [ConsensusEffect]) {
-        if let pendingFinal, pendingFinal.slot > topFinal.slot { return }
+        if let known = finalSlots.last, known > topFinal.slot { return }
         let first = currentWindow.firstSlot(length: length)
         // The root, or a final block inside this window after a restart, is built upon directly.
         let slot = topFinal.slot >= first ? topFinal.slot.next : first
@@ -299,7 +358,9 @@ extension ConsensusMachine {
         }
         var candidates = [topFinal]
         for (key, state) in slots where key < slot {
-            if let hash = state.certified { candidates.append(BlockReference(slot: key, hash: hash)) }
+            if let hash = state.certified {
+                candidates.append(BlockReference(slot: key, hash: hash))
+            }
         }
         candidates.sort { ($0.slot, $0.hash) > ($1.slot, $1.hash) }
         for parent in candidates {
@@ -317,60 +378,82 @@ extension ConsensusMachine {
 
     // MARK: - Helping others
 
-    /// My statements that still matter, oldest first.
+    /// My statements that no certificate held here covers, oldest first: all that a peer with my
+    /// certificates could still lack.
     func ownStatements() -> [SignedStatement] {
         guard let own else { return [] }
         var result: [SignedStatement] = []
         for window in windows.keys.sorted() {
-            if let skip = windows[window]?.skip(of: own) { result.append(skip) }
+            guard let state = windows[window], let skip = state.skip(of: own) else { continue }
+            if let from = state.skippedFrom, from <= skip.statement.slot { continue }
+            result.append(skip)
         }
         for slot in slots.keys.sorted() {
-            if let notar = slots[slot]?.notars.vote(of: own) { result.append(notar) }
-            if let final = slots[slot]?.finals.vote(of: own) { result.append(final) }
+            guard let state = slots[slot] else { continue }
+            if state.notarCertificate == nil, let notar = state.notars.vote(of: own) {
+                result.append(notar)
+            }
+            if state.finalCertificate == nil, let final = state.finals.vote(of: own) {
+                result.append(final)
+            }
         }
-        return result
+        return Array(result.suffix(ConsensusMachine.maximumRepeated))
     }
 
-    /// Certificates above a slot, oldest first, and mine that no certificate covers, within the
-    /// byte bound; at most one answer a delta to each peer.
+    /// Certificates from the peer's first uncleared slot on, oldest first, and my statements that no
+    /// certificate covers, within the byte bound; at most one answer a delta to each peer. A Final
+    /// certificate goes ahead of all: it spares the peer everything below.
     mutating func answer(
         _ status: Status, to peer: ValidatorIndex, _ now: Tick,
         _ effects: inout [ConsensusEffect]
     ) {
         let index = Int(peer.rawValue)
-        guard index < nextReply.count, now >= nextReply[index] else { return }
+        guard index < nextReply.count, peer != own, now >= nextReply[index] else { return }
         nextReply[index] = now.after(nanoseconds: configuration.deltaNanoseconds)
-        let signerBytes = 74
-        var budget = configuration.replyBytes
-        var certificates: [Certificate] = []
-        func add(_ certificate: Certificate?) {
-            guard let certificate else { return }
-            let size = 64 + certificate.signers.count * signerBytes
-            guard budget >= size else {
-                budget = 0
-                return
+        var reply = Reply(budget: configuration.replyBytes)
+        let final = max(status.topFinal.slot, topFinal.slot)
+        let from = max(status.firstUnclearedSlot, final)
+        if let known = finalSlots.last, known > final { reply.add(slots[known]?.finalCertificate) }
+        let places = slots.keys.filter { $0 > final }.sorted()
+        let first = from.window(length: length)
+        let bypassed = windows.keys.filter { $0 >= first && windows[$0]?.certificate != nil }
+        var skipped = bypassed.sorted()[...]
+        for slot in places where slot >= from {
+            let window = slot.window(length: length)
+            while let next = skipped.first, next <= window {
+                reply.add(windows[next]?.certificate)
+                skipped.removeFirst()
             }
-            budget -= size
-            certificates.append(certificate)
+            reply.add(slots[slot]?.notarCertificate)
         }
-        let from = max(status.topFinal.slot, topFinal.slot)
-        for window in windows.keys.sorted()
-        where window >= from.window(length: length) {
-            add(windows[window]?.certificate)
-            for number in window.slots(length: length) where Slot(number) > from {
-                add(slots[Slot(number)]?.notarCertificate)
-            }
-        }
-        for slot in slots.keys.sorted() where slot > from {
-            if windows[slot.window(length: length)] == nil { add(slots[slot]?.notarCertificate) }
-            add(slots[slot]?.finalCertificate)
-        }
+        for window in skipped { reply.add(windows[window]?.certificate) }
+        // The peer passed these by a skip, and a block may stand on them nevertheless.
+        for slot in places where slot < from { reply.add(slots[slot]?.notarCertificate) }
         var statements: [SignedStatement] = []
-        for signed in ownStatements() where budget >= 140 {
-            budget -= 140
+        for signed in ownStatements() where reply.takes(bytes: Reply.statementBytes) {
             statements.append(signed)
         }
-        guard !certificates.isEmpty || !statements.isEmpty else { return }
-        effects.append(.sendCertificates(certificates, statements, to: peer))
+        guard !reply.certificates.isEmpty || !statements.isEmpty else { return }
+        effects.append(.sendCertificates(reply.certificates, statements, to: peer))
+    }
+}
+
+/// What an answer holds so far, under its byte bound. Once something does not fit, nothing more is
+/// taken: what is left out is newer than what is in.
+private struct Reply {
+    static let statementBytes = 140
+    private var budget: Int
+    private(set) var certificates: [Certificate] = []
+
+    init(budget: Int) { self.budget = budget }
+
+    mutating func takes(bytes: Int) -> Bool {
+        budget = budget >= bytes ? budget - bytes : 0
+        return budget > 0
+    }
+
+    mutating func add(_ certificate: Certificate?) {
+        guard let certificate, takes(bytes: 64 + certificate.signers.count * 74) else { return }
+        certificates.append(certificate)
     }
 }

@@ -7,24 +7,23 @@ extension ConsensusMachine {
     ) {
         guard let power = committee.power(of: signed.signer) else { return }
         let window = signed.statement.slot.window(length: length)
-        noteStatement(of: signed.signer, in: window)
+        noteActivity(of: signed.signer)
         switch signed.statement {
         case .notar(let reference):
             guard accepts(slot: reference.slot) else { return }
             if isForeignOwn(signed, slots[reference.slot]?.ownNotar == reference.hash, &effects) {
                 return
             }
-            var state = slots[reference.slot] ?? SlotState()
-            let outcome = state.notars.add(
+            // In place: a copy of the slot would copy its votes.
+            let outcome = slots[reference.slot, default: SlotState()].notars.add(
                 signed, hash: reference.hash, power: power, committee: committee.powers.count)
-            slots[reference.slot] = state
             switch outcome {
             case .known: return
             case .conflict(let first): report(.twoNotars, first, signed, &effects)
             case .counted(let sum):
-                guard state.notarCertificate == nil, sum.isQuorum(of: committee.total) else {
-                    return
-                }
+                guard sum.isQuorum(of: committee.total), let state = slots[reference.slot],
+                    state.notarCertificate == nil
+                else { return }
                 let certificate = Certificate(
                     kind: .notar(reference),
                     signers: state.notars.signers(of: signed.statement))
@@ -35,18 +34,16 @@ extension ConsensusMachine {
             if isForeignOwn(signed, slots[reference.slot]?.ownFinal == reference.hash, &effects) {
                 return
             }
-            var state = slots[reference.slot] ?? SlotState()
-            let outcome = state.finals.add(
+            let outcome = slots[reference.slot, default: SlotState()].finals.add(
                 signed, hash: reference.hash, power: power, committee: committee.powers.count)
-            slots[reference.slot] = state
             checkFinalAgainstSkip(signed, window, &effects)
             switch outcome {
             case .known: return
             case .conflict(let first): report(.twoFinals, first, signed, &effects)
             case .counted(let sum):
-                guard state.finalCertificate == nil, sum.isQuorum(of: committee.total) else {
-                    return
-                }
+                guard sum.isQuorum(of: committee.total), let state = slots[reference.slot],
+                    state.finalCertificate == nil
+                else { return }
                 let certificate = Certificate(
                     kind: .final(reference),
                     signers: state.finals.signers(of: signed.statement))
@@ -71,9 +68,9 @@ extension ConsensusMachine {
         return true
     }
 
-    private mutating func noteStatement(of validator: ValidatorIndex, in window: Window) {
+    mutating func noteActivity(of validator: ValidatorIndex) {
         let index = Int(validator.rawValue)
-        if window > lastHeard[index] { lastHeard[index] = window }
+        if lastHeard[index] < currentWindow { lastHeard[index] = currentWindow }
     }
 
     private mutating func countSkip(
@@ -135,12 +132,12 @@ extension ConsensusMachine {
                 reference.slot > topFinal.slot
             else { return }
             slots[reference.slot, default: SlotState()].notarCertificate = certificate
+            // What comes before the start comes from the log.
+            if !started { slots[reference.slot]?.certificateLogged = true }
             absorb(certificate, now, &effects)
             if relay { effects.append(.broadcastCertificate(certificate)) }
             if reference.slot > highestNotar {
-                let from = highestNotar
-                highestNotar = reference.slot
-                retryNotars(above: from, now, &effects)
+                raiseHighestNotar(to: reference.slot, now, &effects)
             }
             if slots[reference.slot]?.verdict(reference.hash) == .invalid {
                 effects.append(.contradiction(reference))
@@ -154,9 +151,8 @@ extension ConsensusMachine {
             slots[reference.slot, default: SlotState()].finalCertificate = certificate
             absorb(certificate, now, &effects)
             if relay { effects.append(.broadcastCertificate(certificate)) }
-            if pendingFinal.map({ $0.slot < reference.slot }) ?? true {
-                pendingFinal = certificate
-            }
+            let place = finalSlots.lastIndex { $0 < reference.slot }.map { $0 + 1 } ?? 0
+            finalSlots.insert(reference.slot, at: place)
             tryFinalise(now, &effects)
         case .skip(let window, let slot):
             guard acceptsSkip(window, slot) else { return }
@@ -172,14 +168,18 @@ extension ConsensusMachine {
         }
     }
 
-    /// Higher slots whose Notar the pipeline bound may have held.
-    private mutating func retryNotars(
-        above slot: Slot, _ now: Tick, _ effects: inout [ConsensusEffect]
+    /// Moves the pipeline bound, and tries the slots whose Notar it may have held: those that the
+    /// old bound excluded and the new one admits.
+    mutating func raiseHighestNotar(
+        to slot: Slot, _ now: Tick, _ effects: inout [ConsensusEffect]
     ) {
-        var next = slot.next
-        for _ in 0...configuration.pipelineDepth * 2 {
-            tryNotar(next, now, &effects)
-            next = next.next
+        let old = highestNotar
+        highestNotar = slot
+        let depth = configuration.pipelineDepth
+        var next = max(old.rawValue + depth, slot.rawValue) + 1
+        while next <= slot.rawValue + depth {
+            tryNotar(Slot(next), now, &effects)
+            next += 1
         }
     }
 
@@ -204,7 +204,9 @@ extension ConsensusMachine {
         case .skipFrom(let window, _): place = window.rawValue
         }
         let key = EvidenceKey(validator: first.signer, offence: offence, place: place)
-        guard reported.count < 4096, reported.insert(key).inserted else { return }
+        guard reported.count < ConsensusMachine.maximumReported,
+            reported.insert(key).inserted
+        else { return }
         evidenceCount += 1
         effects.append(.evidence(Evidence(offence: offence, first: first, second: second)))
     }

@@ -76,6 +76,14 @@ struct SlotState: Sendable {
         verdicts.first { $0.hash == hash }?.verdict
     }
 
+    mutating func judge(_ hash: Digest, _ verdict: BlockVerdict) {
+        if let position = verdicts.firstIndex(where: { $0.hash == hash }) {
+            verdicts[position].verdict = verdict
+        } else {
+            verdicts.append((hash, verdict))
+        }
+    }
+
     var notarised: BlockReference? {
         if case .notar(let reference)? = notarCertificate?.kind { return reference }
         return nil
@@ -96,6 +104,8 @@ struct WindowState: Sendable {
     var certificate: Certificate?
     /// A reason to skip from this slot on that waits until the slot is the first uncertified.
     var waitingReason: (slot: Slot, reason: SkipReason)?
+    /// A chunk or header of the leader came, perhaps before this node entered the window.
+    var heardFirst = false
 
     var skippedFrom: Slot? { certificate?.slot }
 
