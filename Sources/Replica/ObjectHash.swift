@@ -1,7 +1,7 @@
 package import Consensus
 package import Primitives
 package import StarkCurve
-package import StarkField
+import StarkField
 import StarkHash
 
 /// The hash under every signature (PROTOCOL section 1): Poseidon over the object's domain and
@@ -33,13 +33,10 @@ package struct ConsensusSigner: Sendable {
             messageHash: Felt(
                 reducingBigEndianWords: (digest.word0, digest.word1, digest.word2, digest.word3)),
             secretKey: key)
-        return SignatureBytes(r: Digest(signature.r), s: Digest(signature.s))
-    }
-}
-
-extension Digest {
-    package init(_ felt: Felt) {
-        let words = felt.bigEndianWords
-        self.init(words.0, words.1, words.2, words.3)
+        func digest(of felt: Felt) -> Digest {
+            let words = felt.bigEndianWords
+            return Digest(words.0, words.1, words.2, words.3)
+        }
+        return SignatureBytes(r: digest(of: signature.r), s: digest(of: signature.s))
     }
 }

@@ -1,0 +1,16 @@
+import Execution
+import StarkField
+
+/// Addresses of native accounts.
+package enum Accounts {
+    /// Where the account of a public key (hexadecimal) is, deployed at genesis or later with the
+    /// key as salt.
+    package static func address(publicKey: String) throws(ConfigurationError) -> String {
+        guard let key = Felt(hex: publicKey) else {
+            throw .invalid(
+                file: "key", field: "publicKey", value: publicKey,
+                rule: "it must be 0x and hexadecimal digits below p")
+        }
+        return GenesisState.address(of: key).hexString
+    }
+}

@@ -1,0 +1,224 @@
+import Consensus
+import Execution
+import Primitives
+import Replica
+import Replication
+import StarkField
+import StateTrie
+import Storage
+import WireCodec
+
+/// Final blocks on their way to storage, with what execution adds to them.
+struct PendingCommit: Sendable {
+    struct Block: Sendable {
+        let block: FinalBlock
+        var output = BlockOutput()
+    }
+    var blocks: [Block]
+    let certificate: Certificate
+}
+
+/// Off the critical path: computes state roots and block hashes of executed blocks, and writes final
+/// ones, as many as wait in one durable commit. Blocks that wait to be hashed go before commits, so
+/// that a slow disk does not hold back the hashes that headers need.
+final class ChainThread: @unchecked Sendable {
+    enum Item: Sendable {
+        case hash(HashWork)
+        case drop(ExecutionKey)
+        case commit(PendingCommit)
+    }
+
+    private struct Hashed {
+        let blockHash: Felt
+        let header: BlockHeader?
+    }
+
+    private let store: ChainStore
+    private let thread = WorkerThread<Item>(name: "chain", bound: 1 << 16)
+    private let answer: @Sendable (ExecutionResult) -> Void
+    private let stored: @Sendable ([FinalBlock], [BlockOutput]) -> Void
+    private let failed: @Sendable (String) -> Never
+    private let view: ChainView
+    private var overlay = TrieOverlay<ExecutionKey>()
+    private var hashed: [ExecutionKey: Hashed] = [:]
+    /// The newest stored block's hash, for its children.
+    private var tipHash: Felt
+    private var tipKey: ExecutionKey
+
+    init(
+        store: ChainStore, tipHash: Felt, tipKey: ExecutionKey,
+        answer: @escaping @Sendable (ExecutionResult) -> Void,
+        stored: @escaping @Sendable ([FinalBlock], [BlockOutput]) -> Void,
+        failed: @escaping @Sendable (String) -> Never
+    ) throws(StoreError) {
+        self.store = store
+        self.tipHash = tipHash
+        self.tipKey = tipKey
+        self.answer = answer
+        self.stored = stored
+        self.failed = failed
+        view = try store.openView()
+    }
+
+    func start() {
+        thread.start { [self] items in
+            work(items)
+            return nil
+        }
+    }
+
+    func post(_ item: Item) { thread.post(item) }
+    var depth: Int { thread.depth }
+    func stop() {
+        thread.stop()
+        view.end()
+    }
+
+    private func work(_ items: [Item]) {
+        var commits: [PendingCommit] = []
+        for item in items {
+            switch item {
+            case .hash(let work): hash(work)
+            case .drop(let key):
+                overlay.drop(key)
+                hashed[key] = nil
+            case .commit(let pending): commits.append(pending)
+            }
+        }
+        if !commits.isEmpty { commit(commits) }
+    }
+
+    // MARK: - Hashing
+
+    private func hash(_ work: HashWork) {
+        let parentHash: Felt
+        if work.parent == tipKey {
+            parentHash = tipHash
+        } else if let known = hashed[work.parent] {
+            parentHash = known.blockHash
+        } else {
+            return  // Its branch has been dropped.
+        }
+        do {
+            let result: Hashed
+            if let content = work.content as? StarknetHashContent {
+                result = try hash(work, content, parentHash)
+            } else {
+                result = Hashed(
+                    blockHash: OpaqueHash.blockHash(work.header, parent: parentHash), header: nil)
+            }
+            hashed[work.key] = result
+            answer(.hashed(work.key, blockHash: Digest(result.blockHash)))
+        } catch { failed("cannot hash block \(work.header.opening.height): \(error)") }
+    }
+
+    private func hash(
+        _ work: HashWork, _ content: StarknetHashContent, _ parentHash: Felt
+    ) throws -> Hashed {
+        let parent = work.parent == tipKey ? nil : work.parent
+        let trie = try overlay.store(upTo: parent, over: StoredTrie(view: view))
+        let commitment = try StateCommitter.commit(TrieStateDiff(content.diff), on: trie)
+        try overlay.insert(work.key, parent: parent, changes: commitment.changes)
+        let header = BlockHeader(
+            info: content.info, parentHash: parentHash, stateRoot: commitment.stateRoot,
+            commitments: content.commitments)
+        return Hashed(blockHash: header.hash(), header: header)
+    }
+
+    // MARK: - Storing
+
+    private func commit(_ commits: [PendingCommit]) {
+        var batch = FinalBatch()
+        var blocks: [FinalBlock] = []
+        var outputs: [BlockOutput] = []
+        do {
+            var nodes: [[UInt8]: [UInt8]?] = [:]
+            for pending in commits {
+                for (index, entry) in pending.blocks.enumerated() {
+                    let isLast = index == pending.blocks.count - 1
+                    let key = entry.block.key
+                    guard let known = hashed.removeValue(forKey: key) else {
+                        failed("block \(entry.block.reference) is final and was never hashed")
+                    }
+                    if known.header != nil {
+                        for write in TrieRecords.writes(try overlay.commit(key)) {
+                            nodes[write.key] = .some(write.node)
+                        }
+                    }
+                    batch.blocks.append(
+                        ChainRecords.writes(
+                            entry.block, output: entry.output, header: known.header,
+                            certificate: isLast ? pending.certificate : nil))
+                    batch.blockHashes.append(
+                        BlockHashWrite(
+                            height: entry.block.body.height, hash: Digest(known.blockHash)))
+                    tipHash = known.blockHash
+                    tipKey = key
+                    blocks.append(entry.block)
+                    outputs.append(entry.output)
+                }
+            }
+            batch.trieNodes = nodes.map { TrieWrite(key: $0.key, node: $0.value) }
+            try store.commit(batch)
+            try view.renew()
+        } catch { failed("cannot store final blocks: \(error)") }
+        stored(blocks, outputs)
+    }
+}
+
+/// The state tries in storage.
+struct StoredTrie: NodeStore, Sendable {
+    let view: ChainView
+
+    func node(at key: NodeKey) throws(TrieError) -> TrieNode? {
+        let bytes: [UInt8]?
+        do throws(StoreError) {
+            bytes = try view.trieNode(key.encoded)
+        } catch { throw TrieError.storeFailed(code: 1) }
+        guard let bytes else { return nil }
+        do throws(TrieCodecError) {
+            return try TrieNode(decoding: bytes)
+        } catch { throw TrieError.storeFailed(code: 2) }
+    }
+
+    func contract(at address: Felt) throws(TrieError) -> ContractRecord? {
+        let bytes: [UInt8]?
+        do throws(StoreError) {
+            bytes = try view.trieNode(TrieRecords.key(of: address))
+        } catch { throw TrieError.storeFailed(code: 1) }
+        guard let bytes else { return nil }
+        do throws(TrieCodecError) {
+            return try ContractRecord(decoding: bytes)
+        } catch { throw TrieError.storeFailed(code: 2) }
+    }
+}
+
+enum TrieRecords {
+    /// Contract records stand beside the nodes, under a first byte that no node has.
+    static func key(of address: Felt) -> [UInt8] { [3] + address.bigEndianBytes }
+
+    static func writes(_ changes: StateChanges) -> [TrieWrite] {
+        changes.nodes.map { TrieWrite(key: $0.key.encoded, node: $0.node?.encoded) }
+            + changes.contracts.map {
+                TrieWrite(key: key(of: $0.address), node: $0.record?.encoded)
+            }
+    }
+}
+
+extension TrieStateDiff {
+    init(_ diff: StateDiff) {
+        self.init(
+            storage: diff.storageDiffs.map { contract in
+                Storage(
+                    address: contract.address,
+                    entries: contract.entries.map { TrieChange(key: $0.key, value: $0.value) })
+            },
+            nonces: diff.nonces.map { Assignment(address: $0.address, value: $0.nonce) },
+            classHashes: (diff.deployedContracts + diff.replacedClasses).map {
+                Assignment(address: $0.address, value: $0.classHash)
+            },
+            declaredClasses: (diff.declaredClasses + diff.migratedCompiledClasses).map {
+                DeclaredClass(classHash: $0.classHash, compiledClassHash: $0.compiledClassHash)
+            })
+    }
+}

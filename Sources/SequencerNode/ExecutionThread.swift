@@ -1,0 +1,77 @@
+import Primitives
+import Replica
+
+/// Runs the engine's work in the replica's order, and passes blocks on to be hashed and stored.
+final class ExecutionThread: @unchecked Sendable {
+    enum Item: Sendable {
+        case command(ExecutionCommand)
+        case commit(PendingCommit)
+        case stored([ExecutionKey])
+    }
+
+    private let engine: any ExecutionEngine
+    private let thread = WorkerThread<Item>(name: "execution", bound: 1 << 16)
+    private let answer: @Sendable (ExecutionResult) -> Void
+    private let hash: @Sendable (HashWork) -> Void
+    private let commit: @Sendable (PendingCommit) -> Void
+
+    init(
+        engine: any ExecutionEngine, answer: @escaping @Sendable (ExecutionResult) -> Void,
+        hash: @escaping @Sendable (HashWork) -> Void,
+        commit: @escaping @Sendable (PendingCommit) -> Void
+    ) {
+        self.engine = engine
+        self.answer = answer
+        self.hash = hash
+        self.commit = commit
+    }
+
+    func start() {
+        thread.start { [self] items in
+            for item in items { carryOut(item) }
+            return nil
+        }
+    }
+
+    func post(_ item: Item) { thread.post(item) }
+    var depth: Int { thread.depth }
+    func stop() { thread.stop() }
+
+    private func carryOut(_ item: Item) {
+        switch item {
+        case .command(let command): carryOut(command)
+        case .commit(var pending):
+            for index in pending.blocks.indices {
+                pending.blocks[index].output = engine.output(pending.blocks[index].block.key)
+            }
+            commit(pending)
+        case .stored(let keys): engine.stored(keys)
+        }
+    }
+
+    private func carryOut(_ command: ExecutionCommand) {
+        switch command {
+        case .begin(let key, let parent, let opening, let stored):
+            engine.begin(key, parent: parent, opening: opening, storedHash: stored)
+        case .build(let key, let sequence, let candidates):
+            let built = engine.build(key, candidates: candidates)
+            answer(
+                .built(
+                    key, sequence: sequence, included: built.included, refused: built.refused,
+                    transactionRoot: built.transactionRoot, receipts: built.receipts))
+        case .chunk(let key, let sequence, let transactions):
+            do {
+                let done = try engine.chunk(key, transactions: transactions)
+                answer(
+                    .chunkExecuted(
+                        key, sequence: sequence, identities: done.identities,
+                        transactionRoot: done.transactionRoot, receipts: done.receipts))
+            } catch {
+                answer(.chunkInvalid(key, sequence: sequence, reason: error.reason))
+            }
+        case .seal(let key): answer(.sealed(key, engine.seal(key)))
+        case .hash(let key, let header): hash(engine.hashWork(key, header: header))
+        case .drop(let key): engine.drop(key)
+        }
+    }
+}

@@ -1,0 +1,123 @@
+import Consensus
+import Execution
+import Foundation
+package import Logging
+import Mempool
+import Metrics
+import NIOPosix
+package import Primitives
+import RPC
+import Replica
+import Replication
+import ServiceLifecycle
+import StarkCurve
+import StarkField
+import Storage
+import Synchronization
+import Transport
+import WireCodec
+
+/// Switches of a run that are not part of a node's configuration.
+package struct NodeOptions: Sendable {
+    /// Opaque payloads that this node makes itself in a second, for measurements; 0 for none.
+    package var payloadRate = 0
+    package var payloadBytes = 256
+    /// Empty blocks as fast as agreement allows, for measurements.
+    package var unpaced = false
+
+    package init(payloadRate: Int = 0, payloadBytes: Int = 256, unpaced: Bool = false) {
+        self.payloadRate = payloadRate
+        self.payloadBytes = payloadBytes
+        self.unpaced = unpaced
+    }
+}
+
+/// Why a node does not start.
+package enum NodeStartError: Error, CustomStringConvertible {
+    case notAValidator(publicKey: String)
+    case badCommitteeKey(String)
+    case peerNotInGenesis(String)
+    case log(LogError)
+    case store(StoreError)
+    case unreadableStore(String)
+
+    package var description: String {
+        switch self {
+        case .notAValidator(let key):
+            "the key \(key) is no validator of this genesis: use the key that the genesis names"
+        case .badCommitteeKey(let name):
+            "the genesis names a public key for \(name) that is no point of the STARK curve"
+        case .peerNotInGenesis(let key):
+            "the peer \(key) of node.yaml is no validator of this genesis: correct its publicKey"
+        case .log(let error): "the consensus log cannot be used: \(error)"
+        case .store(let error): "the database cannot be used: \(error)"
+        case .unreadableStore(let reason):
+            "the database holds a block that cannot be read (\(reason)): restore it from a peer "
+                + "by removing the database folder, and keep the log folder"
+        }
+    }
+}
+
+/// One node: its parts in start order, and the way back in reverse.
+package final class Node: Sendable {
+    private let configuration: NodeConfiguration
+    private let options: NodeOptions
+    private let genesis: CheckedGenesis
+    private let index: ValidatorIndex
+    private let secret: SecretKey
+    private let directory: String
+    private let logger: Logger
+    package let board = StatusBoard()
+    private let meter = LatencyMeter()
+
+    package init(configurationPath: String, options: NodeOptions = NodeOptions()) throws {
+        let folder = URL(fileURLWithPath: configurationPath).deletingLastPathComponent()
+        func resolve(_ path: String) -> String {
+            path.hasPrefix("/") ? path : folder.appendingPathComponent(path).standardized.path
+        }
+        configuration = try ConfigurationFile.read(NodeConfiguration.self, at: configurationPath)
+        self.options = options
+        genesis = try CheckedGenesis(
+            ConfigurationFile.read(Genesis.self, at: resolve(configuration.genesis)))
+        let keyPath = resolve(configuration.key)
+        let key = try ConfigurationFile.read(KeyFile.self, at: keyPath)
+        secret = try key.secret(path: keyPath)
+        directory = resolve(configuration.data)
+        let publicKey = secret.publicKey
+        guard let position = genesis.validators.firstIndex(where: { $0.publicKey == publicKey })
+        else { throw NodeStartError.notAValidator(publicKey: publicKey.hexString) }
+        index = ValidatorIndex(UInt16(position))
+        var logger = Logger(label: "node")
+        logger[metadataKey: "node"] = "\(genesis.validators[position].name)"
+        self.logger = logger
+    }
+
+    /// Runs until the task is cancelled or the process is told to stop.
+    package func run() async throws {
+        let registry = PrometheusRegistry()
+        MetricsSystem.bootstrap(registry)
+        logger.info(
+            "starting",
+            metadata: [
+                "chain": "\(genesis.source.chainID)", "genesis": "\(genesis.hash)",
+                "validators": "\(genesis.validators.count)", "data": "\(directory)",
+            ])
+        for line in StakeSummary(genesis: genesis).lines {
+            logger.notice("\(line)")
+        }
+        let running = try await RunningNode(
+            configuration: configuration, options: options, genesis: genesis, index: index,
+            secret: secret, directory: directory, board: board, meter: meter, registry: registry,
+            logger: logger)
+        let group = ServiceGroup(
+            configuration: ServiceGroupConfiguration(
+                services: [
+                    .init(service: running),
+                    .init(
+                        service: running.rpcServer,
+                        failureTerminationBehavior: .gracefullyShutdownGroup),
+                ], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
+        try await group.run()
+        logger.info("stopped", metadata: ["height": "\(board.current.storedHeight)"])
+    }
+}

@@ -1,0 +1,54 @@
+import Consensus
+import Primitives
+import Replica
+import StarkCurve
+import StarkField
+
+/// Checks batches of signatures against the committee's keys. Statements of one content share one
+/// hash: votes for a block are hashed once, not once a voter.
+final class SignatureWorker: @unchecked Sendable {
+    /// Distinct contents whose hash is kept.
+    private static let keptHashes = 4096
+
+    private let keys: [PreparedPublicKey]
+    private var hashes: [HashInput: Digest] = [:]
+
+    /// Nil when a key is not the x coordinate of a point.
+    init?(committee keys: [Felt]) {
+        var prepared: [PreparedPublicKey] = []
+        for key in keys {
+            guard let ready = PreparedPublicKey(key) else { return nil }
+            prepared.append(ready)
+        }
+        self.keys = prepared
+    }
+
+    /// The objects' hashes, nil where the signature is not the signer's in canonical form.
+    func check(_ checks: [SignatureCheck]) -> [Digest?] {
+        checks.map { check in
+            guard Int(check.signer.rawValue) < keys.count else { return nil }
+            let digest = hash(check.input)
+            guard let r = Felt(bigEndianWords: check.signature.r.words),
+                let s = Felt(bigEndianWords: check.signature.s.words)
+            else { return nil }
+            let signature = StarkSignature(r: r, s: s)
+            guard ECDSA.isCanonical(signature),
+                keys[Int(check.signer.rawValue)].verify(
+                    messageHash: digest.felt, signature: signature)
+            else { return nil }
+            return digest
+        }
+    }
+
+    private func hash(_ input: HashInput) -> Digest {
+        if let known = hashes[input] { return known }
+        if hashes.count >= Self.keptHashes { hashes.removeAll(keepingCapacity: true) }
+        let digest = ObjectHash.digest(of: input)
+        hashes[input] = digest
+        return digest
+    }
+}
+
+extension Digest {
+    var words: (UInt64, UInt64, UInt64, UInt64) { (word0, word1, word2, word3) }
+}

@@ -1,0 +1,277 @@
+import Consensus
+import Execution
+import Mempool
+import Primitives
+import Replica
+import Replication
+import StarkField
+import Storage
+import WireCodec
+
+/// Committed state in storage, as execution reads it.
+final class StoredState: StateReader {
+    private let view: ChainView
+    private let height: Height?
+
+    /// The newest state that the view shows, or that at the end of block `height`.
+    init(view: ChainView, at height: Height? = nil) {
+        self.view = view
+        self.height = height
+    }
+
+    func storage(of contract: ContractAddress, at key: StorageKey) throws(StateReadError) -> Felt {
+        do throws(StoreError) {
+            return felt(try view.storage(Digest(contract), Digest(key), at: height))
+        } catch { throw .unavailable(code: 1) }
+    }
+
+    func nonce(of contract: ContractAddress) throws(StateReadError) -> Nonce {
+        do throws(StoreError) {
+            return felt(try view.nonce(Digest(contract), at: height))
+        } catch { throw .unavailable(code: 1) }
+    }
+
+    func classHash(of contract: ContractAddress) throws(StateReadError) -> ClassHash {
+        do throws(StoreError) {
+            return felt(try view.classHash(Digest(contract), at: height))
+        } catch { throw .unavailable(code: 1) }
+    }
+
+    private func felt(_ digest: Digest?) -> Felt { digest?.felt ?? .zero }
+}
+
+/// What the block hash needs of an executed block.
+struct StarknetHashContent: HashContent {
+    let info: BlockInfo
+    let commitments: BlockCommitments
+    let diff: StateDiff
+}
+
+/// Executes Starknet transactions block by block, each on the view of its parent.
+final class StarknetEngine: ExecutionEngine {
+    private struct Block {
+        let parent: ExecutionKey
+        let info: BlockInfo
+        let base: StateView
+        var executor: BlockExecutor?
+        var commitments = BlockCommitmentBuilder()
+        var hashes: [Digest] = []
+        var receipts: [TransactionReceipt] = []
+        var sealed: Sealed?
+    }
+
+    private struct Sealed {
+        let diff: StateDiff
+        let view: StateView
+        let commitments: BlockCommitments
+    }
+
+    private let chainID: ChainID
+    private let feeAddress: (Slot) -> Felt
+    private let cache: TransactionCache
+    private let view: ChainView
+    private let failed: (String) -> Never
+    private var committed: StateView
+    private var blocks: [ExecutionKey: Block] = [:]
+    private var addresses = StorageAddressCache()
+
+    init(
+        chainID: ChainID, cache: TransactionCache, view: ChainView,
+        feeAddress: @escaping (Slot) -> Felt, failed: @escaping (String) -> Never
+    ) {
+        self.chainID = chainID
+        self.cache = cache
+        self.view = view
+        self.feeAddress = feeAddress
+        self.failed = failed
+        committed = StateView(committed: StoredState(view: view))
+    }
+
+    static func info(_ opening: Opening, sequencer: Felt) -> BlockInfo {
+        let prices = opening.prices
+        return BlockInfo(
+            number: opening.height, timestamp: opening.timestamp, sequencerAddress: sequencer,
+            gasPrices: Execution.GasPrices(
+                l1Gas: GasPrice(wei: prices.l1GasWei, fri: prices.l1GasFri),
+                l1DataGas: GasPrice(wei: prices.l1DataGasWei, fri: prices.l1DataGasFri),
+                l2Gas: GasPrice(wei: prices.l2GasWei, fri: prices.l2GasFri)),
+            l1DataAvailabilityMode: .blob, starknetVersion: StarknetVersion(0, 13, 5))
+    }
+
+    func begin(
+        _ key: ExecutionKey, parent: ExecutionKey, opening: Opening,
+        storedHash: (height: Height, hash: Digest)?
+    ) {
+        let base: StateView
+        if let sealed = blocks[parent]?.sealed {
+            base = sealed.view
+        } else {
+            precondition(blocks[parent] == nil, "block on a parent that is not sealed: \(parent)")
+            base = committed
+        }
+        let info = Self.info(opening, sequencer: feeAddress(opening.slot))
+        do {
+            let executor = try BlockExecutor(
+                BlockContext(info: info, chainID: chainID), on: base,
+                oldBlockHash: storedHash?.hash.felt, addresses: addresses)
+            blocks[key] = Block(parent: parent, info: info, base: base, executor: executor)
+        } catch { failed("cannot read the state: \(error)") }
+    }
+
+    private func known(_ bytes: [UInt8]) throws(WireError) -> KnownTransaction {
+        let leaf = ChunkRoot.leaf(bytes)
+        if let known = cache.known(leaf) { return known }
+        let fresh = try cache.prepare(bytes)
+        cache.insert(fresh, leaf: leaf)
+        return fresh
+    }
+
+    /// Runs one transaction and takes it into the block if it can be.
+    private func run(_ known: KnownTransaction, in block: inout Block) -> Result<
+        Digest, InvalidTransaction
+    > {
+        do {
+            guard let outcome = try block.executor?.execute(known.prepared) else {
+                preconditionFailure("a transaction for a sealed block")
+            }
+            switch outcome {
+            case .invalid(let reason): return .failure(reason)
+            case .included(let receipt, _):
+                let digest = ReceiptDigest(receipt)
+                block.commitments.append(known.digest, digest)
+                block.hashes.append(Digest(known.digest.hash))
+                block.receipts.append(receipt)
+                return .success(Digest(digest.leaf))
+            }
+        } catch { failed("cannot read the state: \(error)") }
+    }
+
+    func build(_ key: ExecutionKey, candidates: [MempoolTransaction]) -> (
+        included: [MempoolTransaction], refused: [Digest], transactionRoot: Digest,
+        receipts: Digest
+    ) {
+        guard var block = blocks.removeValue(forKey: key) else { return ([], [], .zero, .zero) }
+        var included: [MempoolTransaction] = []
+        var refused: [Digest] = []
+        var leaves: [Digest] = []
+        var receipts: [Digest] = []
+        for candidate in candidates {
+            let leaf = ChunkRoot.leaf(candidate.bytes)
+            let known: KnownTransaction
+            do {
+                known = try cache.known(leaf) ?? cache.prepare(candidate.bytes)
+            } catch {
+                refused.append(candidate.hash)
+                continue
+            }
+            switch run(known, in: &block) {
+            case .failure: refused.append(candidate.hash)
+            case .success(let receipt):
+                included.append(candidate)
+                leaves.append(leaf)
+                receipts.append(receipt)
+            }
+        }
+        blocks[key] = block
+        return (
+            included, refused, ChunkRoot.root(of: leaves), ChunkRoot.root(of: receipts)
+        )
+    }
+
+    func chunk(_ key: ExecutionKey, transactions: [TransactionBytes]) throws(ChunkFault) -> (
+        identities: [Digest], transactionRoot: Digest, receipts: Digest
+    ) {
+        guard var block = blocks.removeValue(forKey: key) else {
+            throw ChunkFault(reason: "a chunk of a block that was dropped")
+        }
+        defer { blocks[key] = block }
+        var identities: [Digest] = []
+        var leaves: [Digest] = []
+        var receipts: [Digest] = []
+        for transaction in transactions {
+            let known: KnownTransaction
+            do {
+                known = try self.known(transaction.bytes)
+            } catch {
+                throw ChunkFault(reason: "a malformed transaction: \(error)")
+            }
+            switch run(known, in: &block) {
+            case .failure(let reason):
+                throw ChunkFault(reason: "a transaction that cannot be included: \(reason)")
+            case .success(let receipt):
+                identities.append(Digest(known.digest.hash))
+                leaves.append(ChunkRoot.leaf(transaction.bytes))
+                receipts.append(receipt)
+            }
+        }
+        return (identities, ChunkRoot.root(of: leaves), ChunkRoot.root(of: receipts))
+    }
+
+    func seal(_ key: ExecutionKey) -> ExecutedCommitments {
+        guard var block = blocks.removeValue(forKey: key), let executor = block.executor else {
+            return ExecutedCommitments(
+                transactionCount: 0, eventCount: 0, stateDiffLength: 0, stateDiff: .zero,
+                transactions: .zero, events: .zero, receipts: .zero)
+        }
+        block.executor = nil
+        do {
+            let executed = try executor.finish()
+            addresses = executed.addresses
+            let commitments = block.commitments.finish(stateDiff: executed.diff)
+            guard block.base.canExtend else { failed("storage is too far behind execution") }
+            block.sealed = Sealed(
+                diff: executed.diff,
+                view: block.base.extended(
+                    by: StateLayer(height: block.info.number, diff: executed.diff)),
+                commitments: commitments)
+            blocks[key] = block
+            return ExecutedCommitments(
+                transactionCount: UInt32(clamping: commitments.transactionCount),
+                eventCount: UInt32(clamping: commitments.eventCount),
+                stateDiffLength: UInt32(clamping: commitments.stateDiffLength),
+                stateDiff: Digest(commitments.stateDiffCommitment),
+                transactions: Digest(commitments.transactionCommitment),
+                events: Digest(commitments.eventCommitment),
+                receipts: Digest(commitments.receiptCommitment))
+        } catch { failed("cannot read the state: \(error)") }
+    }
+
+    func hashWork(_ key: ExecutionKey, header: Header) -> HashWork {
+        guard let block = blocks[key], let sealed = block.sealed else {
+            preconditionFailure("hash of a block that is not sealed: \(key)")
+        }
+        return HashWork(
+            key: key, parent: block.parent, header: header,
+            content: StarknetHashContent(
+                info: block.info, commitments: sealed.commitments, diff: sealed.diff))
+    }
+
+    func drop(_ key: ExecutionKey) { blocks[key] = nil }
+
+    func output(_ key: ExecutionKey) -> BlockOutput {
+        guard let block = blocks[key], let sealed = block.sealed else {
+            preconditionFailure("output of a block that is not sealed: \(key)")
+        }
+        return BlockOutput(
+            transactionHashes: block.hashes, receipts: block.receipts, diff: sealed.diff)
+    }
+
+    /// Storage holds these blocks now: read below them from there.
+    func stored(_ keys: [ExecutionKey]) {
+        guard let last = keys.last, let height = blocks[last]?.info.number else { return }
+        let reader: StoredState
+        do throws(StoreError) {
+            try view.renew()
+            reader = StoredState(view: view)
+        } catch { failed("cannot read the state: \(error)") }
+        for key in keys { blocks[key] = nil }
+        committed = StateView(committed: reader)
+        for (key, block) in blocks {
+            guard let sealed = block.sealed else { continue }
+            blocks[key]?.sealed = Sealed(
+                diff: sealed.diff,
+                view: sealed.view.committed(through: height, reader: reader),
+                commitments: sealed.commitments)
+        }
+    }
+}

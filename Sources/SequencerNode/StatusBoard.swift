@@ -1,0 +1,100 @@
+package import Primitives
+import Replica
+import Synchronization
+
+/// What a node shows of itself: one consistent picture, written by the loop once a turn.
+package struct NodePicture: Sendable {
+    package var started = false
+    package var finalHeight: UInt64 = 0
+    package var finalSlot: UInt64 = 0
+    package var storedHeight: UInt64 = 0
+    package var window: UInt64 = 0
+    package var leader: UInt16 = 0
+    package var claimedHeight: UInt64 = 0
+    package var isCatchingUp = false
+    package var connected: [Bool] = []
+    package var mempoolCount = 0
+    package var mempoolBytes = 0
+    package var blocksAboveFinal = 0
+    package var unverified = 0
+    package var mailbox = 0
+    /// When the final height last rose.
+    package var finalChangedAt = Tick(0)
+    package var halted: String?
+    package var skips: [String: UInt64] = [:]
+    package var finalTransactions: UInt64 = 0
+}
+
+package final class StatusBoard: Sendable {
+    private let picture = Mutex(NodePicture())
+    let droppedInputs = AtomicCounter()
+    let droppedPeers = AtomicCounter()
+    let evidence = AtomicCounter()
+    /// Called when the stored height rises; see `Node.waitForHeight`.
+    private let watchers = Mutex<[(height: UInt64, resume: @Sendable () -> Void)]>([])
+
+    package init() {}
+
+    package var current: NodePicture { picture.withLock { $0 } }
+
+    func publish(_ replica: Replica, peerCount: Int, mailbox: Int) {
+        picture.withLock { picture in
+            let height = replica.tip.height.rawValue
+            if picture.connected.count != peerCount {
+                picture.connected = Array(repeating: false, count: peerCount)
+            }
+            if height != picture.finalHeight || picture.finalChangedAt.rawValue == 0 {
+                picture.finalChangedAt = SystemClock.tick()
+            }
+            picture.started = replica.started
+            picture.finalHeight = height
+            picture.finalSlot = replica.tip.reference.slot.rawValue
+            picture.window = replica.consensus.currentWindow.rawValue
+            picture.leader = replica.consensus.currentLeader.rawValue
+            picture.claimedHeight = replica.highestClaimedHeight.rawValue
+            picture.isCatchingUp = replica.isCatchingUp
+            picture.mempoolCount = replica.mempool.count
+            picture.mempoolBytes = replica.mempool.byteCount
+            picture.blocksAboveFinal = replica.blocksAboveFinal
+            picture.unverified = replica.unverifiedCount
+            picture.mailbox = mailbox
+            picture.halted = replica.halted.map { "\($0)" }
+        }
+    }
+
+    func connected(_ peer: ValidatorIndex, _ value: Bool) {
+        picture.withLock { picture in
+            let index = Int(peer.rawValue)
+            while picture.connected.count <= index { picture.connected.append(false) }
+            picture.connected[index] = value
+        }
+    }
+
+    func skipped(reason: String) {
+        picture.withLock { $0.skips[reason, default: 0] += 1 }
+    }
+
+    func stored(height: UInt64, transactions: UInt64) {
+        picture.withLock {
+            $0.storedHeight = height
+            $0.finalTransactions += transactions
+        }
+        notify(height)
+    }
+
+    private func notify(_ height: UInt64) {
+        let due = watchers.withLock { waiting in
+            let due = waiting.filter { $0.height <= height }
+            waiting.removeAll { $0.height <= height }
+            return due
+        }
+        for watcher in due { watcher.resume() }
+    }
+
+    /// Calls `resume` once the stored height is at least `height`.
+    package func whenStored(_ height: UInt64, _ resume: @escaping @Sendable () -> Void) {
+        watchers.withLock { $0.append((height, resume)) }
+        let stored = picture.withLock { $0.storedHeight }
+        notify(stored)
+    }
+}

@@ -1,0 +1,151 @@
+import Glibc
+package import Primitives
+
+/// The node's clocks.
+package enum SystemClock {
+    package static func tick() -> Tick {
+        var time = timespec()
+        clock_gettime(CLOCK_MONOTONIC, &time)
+        return Tick(UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec))
+    }
+
+    package static func unixSeconds() -> UInt64 {
+        var time = timespec()
+        clock_gettime(CLOCK_REALTIME, &time)
+        return UInt64(time.tv_sec)
+    }
+}
+
+/// A thread of its own that takes items in order, all that wait at once. Posting never blocks;
+/// over the bound a droppable item is refused and counted, and any other item is a bug of ours.
+final class WorkerThread<Item: Sendable>: @unchecked Sendable {
+    private let name: String
+    private let bound: Int
+    private let mutex: UnsafeMutablePointer<pthread_mutex_t>
+    private let condition: UnsafeMutablePointer<pthread_cond_t>
+    private var waiting: [Item] = []
+    private var stopping = false
+    private var finished = false
+    private var refusals = 0
+    private var deadline: Tick?
+
+    /// `bound` is on items that wait, the ones being worked on excluded.
+    init(name: String, bound: Int) {
+        self.name = name
+        self.bound = bound
+        mutex = .allocate(capacity: 1)
+        condition = .allocate(capacity: 1)
+        pthread_mutex_init(mutex, nil)
+        var attributes = pthread_condattr_t()
+        pthread_condattr_init(&attributes)
+        pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC)
+        pthread_cond_init(condition, &attributes)
+        pthread_condattr_destroy(&attributes)
+    }
+
+    deinit {
+        pthread_mutex_destroy(mutex)
+        pthread_cond_destroy(condition)
+        mutex.deallocate()
+        condition.deallocate()
+    }
+
+    /// Starts the thread. `work` gets every waiting item, or none when the deadline passed, and
+    /// returns when it wants to be called next even without an item.
+    func start(_ work: @escaping @Sendable ([Item]) -> Tick?) {
+        let box = Unmanaged.passRetained(ThreadBody { [self] in run(work) })
+        var thread = pthread_t()
+        let result = pthread_create(
+            &thread, nil,
+            { argument in
+                guard let argument else { return nil }
+                Unmanaged<ThreadBody>.fromOpaque(argument).takeRetainedValue().body()
+                return nil
+            }, box.toOpaque())
+        precondition(result == 0, "cannot start thread \(name): error \(result)")
+        pthread_setname_np(thread, String(name.prefix(15)))
+        pthread_detach(thread)
+    }
+
+    private func run(_ work: ([Item]) -> Tick?) {
+        var batch: [Item] = []
+        while true {
+            pthread_mutex_lock(mutex)
+            while waiting.isEmpty, !stopping {
+                if let due = deadline {
+                    if SystemClock.tick() >= due { break }
+                    var time = timespec(
+                        tv_sec: Int(due.rawValue / 1_000_000_000),
+                        tv_nsec: Int(due.rawValue % 1_000_000_000))
+                    pthread_cond_timedwait(condition, mutex, &time)
+                } else {
+                    pthread_cond_wait(condition, mutex)
+                }
+            }
+            if stopping, waiting.isEmpty {
+                finished = true
+                pthread_cond_broadcast(condition)
+                pthread_mutex_unlock(mutex)
+                return
+            }
+            swap(&batch, &waiting)
+            pthread_mutex_unlock(mutex)
+            let next = work(batch)
+            batch.removeAll(keepingCapacity: true)
+            pthread_mutex_lock(mutex)
+            deadline = next
+            pthread_mutex_unlock(mutex)
+        }
+    }
+
+    /// Queues an item that must not be lost. False only after `stop`.
+    @discardableResult
+    func post(_ item: Item) -> Bool {
+        pthread_mutex_lock(mutex)
+        defer { pthread_mutex_unlock(mutex) }
+        if stopping { return false }
+        waiting.append(item)
+        if waiting.count == 1 { pthread_cond_signal(condition) }
+        return true
+    }
+
+    /// Queues an item unless the bound is reached.
+    func offer(_ item: Item) -> Bool {
+        pthread_mutex_lock(mutex)
+        defer { pthread_mutex_unlock(mutex) }
+        if stopping { return false }
+        if waiting.count >= bound {
+            refusals += 1
+            return false
+        }
+        waiting.append(item)
+        if waiting.count == 1 { pthread_cond_signal(condition) }
+        return true
+    }
+
+    var depth: Int {
+        pthread_mutex_lock(mutex)
+        defer { pthread_mutex_unlock(mutex) }
+        return waiting.count
+    }
+
+    var refused: Int {
+        pthread_mutex_lock(mutex)
+        defer { pthread_mutex_unlock(mutex) }
+        return refusals
+    }
+
+    /// Lets the thread finish what waits, and returns when it has.
+    func stop() {
+        pthread_mutex_lock(mutex)
+        stopping = true
+        pthread_cond_broadcast(condition)
+        while !finished { pthread_cond_wait(condition, mutex) }
+        pthread_mutex_unlock(mutex)
+    }
+}
+
+private final class ThreadBody: @unchecked Sendable {
+    let body: () -> Void
+    init(_ body: @escaping () -> Void) { self.body = body }
+}

@@ -1,0 +1,37 @@
+import ArgumentParser
+import Foundation
+import Glibc
+import Logging
+import SequencerNode
+
+struct NodeCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "node", abstract: "Run one node.", subcommands: [Run.self])
+
+    struct Run: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Run a node until it is told to stop (SIGINT or SIGTERM).")
+        @Option(help: "The node's configuration file.") var config: String
+        @Flag(help: "Log as JSON lines instead of text.") var jsonLogs = false
+        @Option(help: "trace, debug, info, notice, warning, error or critical.")
+        var logLevel = "info"
+        @Flag(help: .hidden) var supervised = false
+        @Option(help: .hidden) var payloadRate: Int = 0
+        @Option(help: .hidden) var payloadBytes: Int = 256
+        @Flag(help: .hidden) var unpaced = false
+
+        func run() async throws {
+            guard let level = Logger.Level(rawValue: logLevel) else {
+                throw CommandFailure("--log-level \(logLevel) is none of the known levels")
+            }
+            if supervised { prctl(PR_SET_PDEATHSIG, SIGTERM) }
+            signal(SIGPIPE, SIG_IGN)
+            NodeLogging.bootstrap(json: jsonLogs, level: level)
+            let node = try Node(
+                configurationPath: config,
+                options: NodeOptions(
+                    payloadRate: payloadRate, payloadBytes: payloadBytes, unpaced: unpaced))
+            try await node.run()
+        }
+    }
+}
