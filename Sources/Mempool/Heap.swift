@@ -36,6 +36,8 @@ struct Heap<Element: Sendable>: Sendable {
         }
     }
 
+    mutating func removeAll() { elements.removeAll() }
+
     mutating func keep(_ isLive: (Element) -> Bool) {
         let live = elements.filter(isLive)
         elements.removeAll(keepingCapacity: true)
