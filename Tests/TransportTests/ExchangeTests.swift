@@ -156,6 +156,8 @@ struct ExchangeTests {
             if case .received(_, let channel, _) = event { channel } else { nil }
         }
         #expect(order.dropFirst() == PeerChannel.allCases.flatMap { [$0, $0, $0] }[...])
+        // The event handler holds the transport that holds the handler.
+        target.withLock { $0 = nil }
         await first.transport.shutdown()
         await second.transport.shutdown()
     }
