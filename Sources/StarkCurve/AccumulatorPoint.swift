@@ -33,6 +33,22 @@ public struct AccumulatorPoint: Sendable {
         self.init(LooseFelt(point.x), LooseFelt(point.y), LooseFelt(.one), LooseFelt(.one))
     }
 
+    /// Twice a point of a curve with any coefficient a < p.
+    init(doubling point: CurvePoint, a: LooseFelt) {
+        let u = LooseFelt(point.y).doubled  // < 2p
+        let v = u.squared
+        let w = LooseFelt.product(u, v)
+        let s = LooseFelt.product(LooseFelt(point.x), v)
+        let xx = LooseFelt(point.x).squared
+        let m = xx &+ xx &+ xx &+ a  // < 4p
+        let x3 = m.squared &+ .primes(2) &- s &- s  // < 3p
+        self.init(
+            x3,
+            LooseFelt.sumOfProducts(
+                m, s &+ .primes(3) &- x3, w, .primes(1) &- LooseFelt(point.y)),
+            v, w)
+    }
+
     @inlinable @inline(__always)
     public var isInfinity: Bool { zz.assumedReduced.isZero }
 
@@ -144,11 +160,11 @@ public struct AccumulatorPoint: Sendable {
         return LooseFelt.product(x, LooseFelt(inverse)).assumedReduced
     }
 
-    /// The same, with an inversion whose time says nothing of the point.
-    var affineXOfSecret: Felt? {
-        if isInfinity { return nil }
-        let inverse = zz.assumedReduced.inverseOfSecret()
-        return LooseFelt.product(x, LooseFelt(inverse)).assumedReduced
+    /// The same, with ZZ times a pseudo-random factor under the inversion, so that its time says
+    /// nothing of the point.
+    func affineX(blindedBy factor: Felt) -> Felt? {
+        guard let inverse = (zz.assumedReduced * factor).inverse() else { return nil }
+        return LooseFelt.product(x, LooseFelt(inverse * factor)).assumedReduced
     }
 
     func affine(inverseOfZZZ inverse: Felt) -> CurvePoint {

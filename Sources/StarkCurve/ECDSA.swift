@@ -11,11 +11,12 @@ public import StarkField
 /// operands for which one of its partial sums meets an equal x coordinate. Here such a sum is
 /// computed. Telling the two apart takes a discrete logarithm or a key made for it.
 ///
-/// *Timing*: verification handles public values and its time depends on them. Signing runs field
-/// and scalar arithmetic of fixed sequence, and splits the nonce by a pseudo-random share of the
-/// secret before it is multiplied, so that the time of one multiplication says nothing of the
-/// nonce by itself. Table addresses still depend on the shares: signing isn't protected against
-/// somebody who measures the same machine's caches.
+/// *Timing*: verification handles public values and its time depends on them. Signing runs scalar
+/// products and sums of fixed sequence. Where time depends on the operands, in the multiplication
+/// by the nonce and in inversions, these are first split or multiplied by numbers that are
+/// pseudo-random functions of key and nonce, so that the time says nothing of the secrets. Table
+/// addresses still depend on the nonce's shares: signing isn't protected against somebody who
+/// measures the same machine's caches.
 public enum ECDSA {
     /// 2^251, least significant word first.
     private static func isBelowLimit(_ value: Felt) -> Bool {
@@ -53,15 +54,16 @@ public enum ECDSA {
                 messageHash: messageHash, secretKey: secretKey.scalar,
                 entropy: attempt == 0 ? [] : [attempt])
             attempt += 1
-            guard
-                let r = blindedGeneratorMultiple(nonce, of: secretKey.scalar).affineXOfSecret,
-                !r.isZero, isBelowLimit(r), let rScalar = Scalar(r)
+            let blinding = Blinding(of: nonce, secret: secretKey.scalar)
+            guard let r = generatorMultipleX(nonce, blinding), !r.isZero, isBelowLimit(r),
+                let rScalar = Scalar(r)
             else { continue }
             let sum = message + rScalar * secretKey.scalar
             if sum.isZero { continue }
-            // 1/s = nonce / (message + r * key).
-            var inverse = nonce * sum.inverseOfSecret
-            var s = sum * nonce.inverseOfSecret
+            // 1/s = nonce / (message + r * key); one inversion for both fractions.
+            let product = (nonce * sum * blinding.factor).inverse * blinding.factor
+            var inverse = nonce * (nonce * product)
+            var s = sum * (sum * product)
             guard isBelowLimit(inverse.felt) else { continue }
             if canonical, s.isHigh {
                 s = -s
@@ -72,19 +74,35 @@ public enum ECDSA {
         }
     }
 
-    /// scalar * generator as the sum of two pseudo-random shares' multiples.
-    static func blindedGeneratorMultiple(
-        _ scalar: Scalar, of secret: Scalar
-    ) -> AccumulatorPoint {
-        let digest = SHA256.authenticate(
-            key: secret.felt.bigEndianBytes, [Array("share".utf8), scalar.felt.bigEndianBytes])
-        func word(_ number: Int) -> UInt64 {
-            digest[8 * number..<8 * number + 8].reduce(0) { $0 << 8 | UInt64($1) }
+    /// Numbers that hide a secret scalar from the time of what is done with it.
+    struct Blinding {
+        let share: Scalar
+        let factor: Scalar
+        let fieldFactor: Felt
+
+        /// HMAC-SHA256 under the secret key.
+        init(of scalar: Scalar, secret: Scalar) {
+            let key = secret.felt.bigEndianBytes
+            func words(_ label: UInt8) -> (UInt64, UInt64, UInt64, UInt64) {
+                let digest = SHA256.authenticate(key: key, [scalar.felt.bigEndianBytes, [label]])
+                func word(_ number: Int) -> UInt64 {
+                    digest[8 * number..<8 * number + 8].reduce(0) { $0 << 8 | UInt64($1) }
+                }
+                return (word(0), word(1), word(2), word(3))
+            }
+            share = Scalar(reducing: words(0))
+            let second = words(1)
+            // Zero has a chance of 2^-251, and would only make an inversion fail.
+            factor = Scalar(reducing: second)
+            fieldFactor = Felt(reducingBigEndianWords: second)
         }
-        let share = Scalar(reducing: (word(0), word(1), word(2), word(3)))
-        var result = FixedBase.generator.multiply(scalar + -share)
-        result.add(FixedBase.generator.multiply(share))
-        return result
+    }
+
+    /// The x coordinate of scalar * generator, as the sum of two shares' multiples.
+    static func generatorMultipleX(_ scalar: Scalar, _ blinding: Blinding) -> Felt? {
+        var result = FixedBase.generator.multiply(scalar + -blinding.share)
+        result.add(FixedBase.generator.multiply(blinding.share))
+        return result.affineX(blindedBy: blinding.fieldFactor)
     }
 
     /// Whether the signature is valid for the key with this x coordinate.
@@ -92,11 +110,10 @@ public enum ECDSA {
         messageHash: Felt, signature: StarkSignature, publicKey: Felt
     ) -> Bool {
         guard let factors = factors(messageHash: messageHash, signature: signature),
-            let key = CurvePoint(x: publicKey)
+            let keyMultiple = VariableBase.multiply(x: publicKey, factors.key)
         else { return false }
         return isSumOrDifference(
-            FixedBase.generator.multiply(factors.generator),
-            VariableBase.multiply(key, factors.key), x: signature.r)
+            FixedBase.generator.multiply(factors.generator), keyMultiple, x: signature.r)
     }
 
     /// message/s and r/s mod n where the operands are in range.
@@ -112,16 +129,17 @@ public enum ECDSA {
         return (message * inverse, r * inverse)
     }
 
-    /// Whether x is the x coordinate of a + b or of a - b; b is finite.
+    /// Whether x is the x coordinate of a + b or of a - b, for a finite b of which the x coordinate
+    /// is given.
     ///
     /// With x1, x2 those of a and b, the two candidates are the roots of
     /// (x1 - x2)^2 X^2 - 2 ((x1 + x2)(1 + x1 x2) + 2 beta) X + (x1 x2 - 1)^2 - 4 beta (x1 + x2),
     /// which needs neither y. For a = +-b one candidate is infinity, and the polynomial is linear
     /// with the other one, the double, as its root.
     static func isSumOrDifference(
-        _ a: AccumulatorPoint, _ b: AccumulatorPoint, x: Felt
+        _ a: AccumulatorPoint, _ b: (numerator: Felt, denominator: Felt), x: Felt
     ) -> Bool {
-        let (n2, d2) = b.xFraction
+        let (n2, d2) = b
         if a.isInfinity { return n2 == x * d2 }
         let (n1, d1) = a.xFraction
         let left = n1 * d2

@@ -24,7 +24,8 @@ public struct SecretKey: Sendable, CustomStringConvertible {
 
     /// The x coordinate of the key times the generator. See `ECDSA` for what its time depends on.
     public var publicKey: Felt {
-        guard let x = ECDSA.blindedGeneratorMultiple(scalar, of: scalar).affineXOfSecret else {
+        let blinding = ECDSA.Blinding(of: scalar, secret: scalar)
+        guard let x = ECDSA.generatorMultipleX(scalar, blinding) else {
             preconditionFailure("a key in 1 ..< n times the generator is infinity")
         }
         return x
@@ -53,7 +54,8 @@ public struct PreparedPublicKey: Sendable {
             return false
         }
         return ECDSA.isSumOrDifference(
-            FixedBase.generator.multiply(factors.generator), multiples.multiply(factors.key),
+            FixedBase.generator.multiply(factors.generator),
+            multiples.multiply(factors.key).xFraction,
             x: signature.r)
     }
 }

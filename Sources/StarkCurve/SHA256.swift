@@ -5,20 +5,19 @@ package struct SHA256 {
         0x6a09_e667, 0xbb67_ae85, 0x3c6e_f372, 0xa54f_f53a, 0x510e_527f, 0x9b05_688c, 0x1f83_d9ab,
         0x5be0_cd19
     )
-    private var block = [UInt8]()
+    private var block = InlineArray<16, UInt32>(repeating: 0)
     private var length: UInt64 = 0
 
-    package init() {
-        block.reserveCapacity(64)
-    }
+    package init() {}
 
     package mutating func update(_ bytes: some Sequence<UInt8>) {
         for byte in bytes {
-            block.append(byte)
+            let position = Int(length & 63)
+            block[position &>> 2] |= UInt32(byte) &<< UInt32(24 &- 8 &* (position & 3))
             length &+= 1
-            if block.count == 64 {
+            if position == 63 {
                 compress()
-                block.removeAll(keepingCapacity: true)
+                block = InlineArray(repeating: 0)
             }
         }
     }
@@ -26,8 +25,8 @@ package struct SHA256 {
     /// The digest, 32 bytes. The state must not be used afterwards.
     package mutating func finalize() -> [UInt8] {
         let bits = length &* 8
-        update([0x80])
-        while block.count != 56 { update([0]) }
+        update(CollectionOfOne(0x80))
+        while length & 63 != 56 { update(CollectionOfOne(0)) }
         update((0..<8).map { UInt8(truncatingIfNeeded: bits >> (56 - 8 * UInt64($0))) })
         let words = [
             state.0, state.1, state.2, state.3, state.4, state.5, state.6, state.7,
@@ -57,40 +56,37 @@ package struct SHA256 {
     }
 
     private static func rotate(_ word: UInt32, _ count: UInt32) -> UInt32 {
-        word >> count | word << (32 - count)
+        word &>> count | word &<< (32 &- count)
     }
 
     private mutating func compress() {
-        var schedule = [UInt32]()
-        schedule.reserveCapacity(64)
-        for index in 0..<16 {
-            let start = 4 * index
-            schedule.append(
-                UInt32(block[start]) << 24 | UInt32(block[start + 1]) << 16
-                    | UInt32(block[start + 2]) << 8 | UInt32(block[start + 3]))
-        }
-        for index in 16..<64 {
-            let w15 = schedule[index - 15]
-            let w2 = schedule[index - 2]
-            let s0 = SHA256.rotate(w15, 7) ^ SHA256.rotate(w15, 18) ^ w15 >> 3
-            let s1 = SHA256.rotate(w2, 17) ^ SHA256.rotate(w2, 19) ^ w2 >> 10
-            schedule.append(schedule[index - 16] &+ s0 &+ schedule[index - 7] &+ s1)
-        }
+        var schedule = block
         var (a, b, c, d, e, f, g, h) = state
-        for index in 0..<64 {
-            let s1 = SHA256.rotate(e, 6) ^ SHA256.rotate(e, 11) ^ SHA256.rotate(e, 25)
-            let choice = e & f ^ ~e & g
-            let first = h &+ s1 &+ choice &+ SHA256.constants[index] &+ schedule[index]
-            let s0 = SHA256.rotate(a, 2) ^ SHA256.rotate(a, 13) ^ SHA256.rotate(a, 22)
-            let majority = a & b ^ a & c ^ b & c
-            h = g
-            g = f
-            f = e
-            e = d &+ first
-            d = c
-            c = b
-            b = a
-            a = first &+ s0 &+ majority
+        SHA256.constants.withUnsafeBufferPointer { constants in
+            for index in 0..<64 {
+                let slot = index & 15
+                if index >= 16 {
+                    let w15 = schedule[(index &+ 1) & 15]
+                    let w2 = schedule[(index &+ 14) & 15]
+                    let s0 = SHA256.rotate(w15, 7) ^ SHA256.rotate(w15, 18) ^ w15 >> 3
+                    let s1 = SHA256.rotate(w2, 17) ^ SHA256.rotate(w2, 19) ^ w2 >> 10
+                    schedule[slot] =
+                        schedule[slot] &+ s0 &+ schedule[(index &+ 9) & 15] &+ s1
+                }
+                let s1 = SHA256.rotate(e, 6) ^ SHA256.rotate(e, 11) ^ SHA256.rotate(e, 25)
+                let choice = e & f ^ ~e & g
+                let first = h &+ s1 &+ choice &+ constants[index] &+ schedule[slot]
+                let s0 = SHA256.rotate(a, 2) ^ SHA256.rotate(a, 13) ^ SHA256.rotate(a, 22)
+                let majority = a & b ^ a & c ^ b & c
+                h = g
+                g = f
+                f = e
+                e = d &+ first
+                d = c
+                c = b
+                b = a
+                a = first &+ s0 &+ majority
+            }
         }
         state.0 &+= a
         state.1 &+= b

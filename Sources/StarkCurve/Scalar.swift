@@ -2,8 +2,8 @@ package import StarkField
 
 /// An integer mod n, the prime order of the STARK curve's group
 /// (n = 0x800000000000010ffffffffffffffffb781126dcae7b2321e66a241adc64d2f), in Montgomery form with
-/// R = 2^256; the limbs are below n. Addition, multiplication and `inverseOfSecret` run
-/// the same instructions for every value.
+/// R = 2^256; the limbs are below n. Addition, negation and multiplication run the same
+/// instructions for every value.
 package struct Scalar: Equatable, Sendable {
     private let l0: UInt64
     private let l1: UInt64
@@ -181,30 +181,5 @@ package struct Scalar: Equatable, Sendable {
     package var inverse: Scalar {
         let (w0, w1, w2, w3) = Scalar.modulus.inverse(of: (l0, l1, l2, l3))
         return Scalar(w0, w1, w2, w3) * Scalar.montgomeryCube
-    }
-
-    /// The inverse of a secret; zero gives zero. The same instructions for every value: Fermat's
-    /// little theorem, four bits of n - 2 at a time.
-    package var inverseOfSecret: Scalar {
-        withUnsafeTemporaryAllocation(of: Scalar.self, capacity: 16) { powers in
-            powers.initializeElement(at: 0, to: Scalar.one)
-            for index in 1..<16 {
-                powers.initializeElement(at: index, to: powers[index - 1] * self)
-            }
-            let exponent = [
-                Scalar.order.3, Scalar.order.2, Scalar.order.1, Scalar.order.0 - 2,
-            ]
-            var result = Scalar.one
-            for word in exponent {
-                for shift in stride(from: 60, through: 0, by: -4) {
-                    result = result * result
-                    result = result * result
-                    result = result * result
-                    result = result * result
-                    result = result * powers[Int(word >> UInt64(shift) & 15)]
-                }
-            }
-            return result
-        }
     }
 }

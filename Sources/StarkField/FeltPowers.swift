@@ -47,24 +47,6 @@ extension Felt {
         return LooseFelt.product(LooseFelt(w0, w1, w2, w3), cube).assumedReduced
     }
 
-    /// The inverse of a secret; zero gives zero. The same instructions for every value: Fermat's
-    /// little theorem with the exponent p - 2 = 2^251 + 2^196 + 2^192 - 1.
-    package func inverseOfSecret() -> Felt {
-        // run(k) = self^(2^k - 1)
-        let run1 = self
-        let run2 = run1.squared() * run1
-        let run3 = run2.squared() * run1
-        let run6 = run3.squaredRepeatedly(3) * run3
-        let run12 = run6.squaredRepeatedly(6) * run6
-        let run24 = run12.squaredRepeatedly(12) * run12
-        let run48 = run24.squaredRepeatedly(24) * run24
-        let run96 = run48.squaredRepeatedly(48) * run48
-        let run192 = run96.squaredRepeatedly(96) * run96
-        // 2^251 + 2^196 = (2^55 + 1) * 2^196
-        let high = (squaredRepeatedly(55) * self).squaredRepeatedly(196)
-        return high * run192
-    }
-
     /// Replaces every element by its inverse, with one inversion and three products each. Zeros
     /// stay zero.
     public static func batchInvert(_ values: inout [Felt]) {
@@ -81,6 +63,14 @@ extension Felt {
             values[index] = inverse * prefixes[index]
             inverse *= value
         }
+    }
+
+    /// Whether the element is a square, zero included, by Euler's criterion:
+    /// (p - 1) / 2 = 2^191 * (2^59 + 17).
+    public var isSquare: Bool {
+        let high = (squaredRepeatedly(55) * self).squaredRepeatedly(4)
+        let power = (high * self).squaredRepeatedly(191)
+        return isZero || power == .one
     }
 
     /// A square root, or nil where there is none. Which of the two roots is not specified; zero
