@@ -26,6 +26,8 @@ let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let metrics: Target.Dependency = .product(name: "Metrics", package: "swift-metrics")
 let lifecycle: Target.Dependency = .product(
     name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let signals: Target.Dependency = .product(
+    name: "UnixSignals", package: "swift-service-lifecycle")
 let collections: Target.Dependency = .product(name: "Collections", package: "swift-collections")
 let hummingbird: Target.Dependency = .product(name: "HummingbirdCore", package: "hummingbird")
 let httpTypes: Target.Dependency = .product(name: "HTTPTypes", package: "swift-http-types")
@@ -48,7 +50,8 @@ var targets: [Target] = [
     .systemLibrary(name: "CLMDB", pkgConfig: "lmdb", providers: [.apt(["liblmdb-dev"])]),
     // Layer 1
     layer("StateTrie", ["StarkField", "StarkHash"]),
-    layer("Execution", ["Primitives", "WireCodec", "StarkField", "StarkCurve", "StarkHash", "StateTrie"]),
+    layer(
+        "Execution", ["Primitives", "WireCodec", "StarkField", "StarkCurve", "StarkHash"]),
     layer("Consensus", ["Primitives", "WireCodec"]),
     layer("Mempool", ["Primitives", "WireCodec"]),
     layer("Replication", ["Primitives", "WireCodec", "Consensus"]),
@@ -59,7 +62,7 @@ var targets: [Target] = [
             "Mempool", "Replication",
         ]),
     // Layer 2
-    layer("Storage", ["Primitives", "WireCodec", "CLMDB", logging]),
+    layer("Storage", ["Primitives", "WireCodec", "CLMDB"]),
     layer(
         "Transport",
         ["Primitives", "WireCodec", "COpenSSL", "CNghttp2", nioCore, nioPosix, logging]),
@@ -76,15 +79,15 @@ var targets: [Target] = [
         [
             "Primitives", "WireCodec", "StarkField", "StarkCurve", "StarkHash", "StateTrie",
             "Execution", "Consensus", "Mempool", "Replication", "Replica", "Storage", "Transport",
-            "RPC", logging, metrics, lifecycle, yams,
+            "RPC", logging, metrics, lifecycle, signals, nioPosix, yams,
         ]),
     // Layer 4
     .executableTarget(
         name: "prytany",
         dependencies: [
             "Primitives", "WireCodec", "StarkField", "StarkCurve", "StarkHash", "StateTrie",
-            "Execution", "Consensus", "Replica", "Storage", "SequencerNode", logging, arguments,
-            lifecycle,
+            "Execution", "Consensus", "Replica", "Storage", "SequencerNode", "KernelBenchmarks",
+            logging, arguments, lifecycle,
         ],
         swiftSettings: settings),
     // Tests
@@ -97,7 +100,10 @@ var targets: [Target] = [
     tests("StateTrieTests", ["Primitives", "StarkField", "StarkHash", "StateTrie"]),
     tests(
         "ExecutionTests",
-        ["Primitives", "WireCodec", "StarkField", "StarkCurve", "StarkHash", "StateTrie", "Execution"]),
+        [
+            "Primitives", "WireCodec", "StarkField", "StarkCurve", "StarkHash", "StateTrie",
+            "Execution",
+        ]),
     tests("ConsensusTests", ["Primitives", "WireCodec", "Consensus"]),
     tests("MempoolTests", ["Primitives", "WireCodec", "Mempool"]),
     tests("ReplicationTests", ["Primitives", "WireCodec", "Consensus", "Replication"]),
@@ -111,10 +117,14 @@ var targets: [Target] = [
     tests(
         "TransportTests",
         ["Primitives", "WireCodec", "Transport", "COpenSSL", nioCore, nioPosix, logging]),
-    tests("RPCTests", ["Primitives", "StarkField", "Execution", "RPC", logging, metrics, lifecycle]),
+    tests(
+        "RPCTests", ["Primitives", "StarkField", "Execution", "RPC", logging, metrics, lifecycle]),
     tests(
         "ClusterTests",
-        ["Primitives", "WireCodec", "StarkField", "StarkCurve", "Consensus", "Storage", "SequencerNode"]),
+        [
+            "Primitives", "WireCodec", "StarkField", "StarkCurve", "Consensus", "Storage",
+            "SequencerNode",
+        ]),
     tests("ArchitectureTests", []),
 ]
 
@@ -136,17 +146,19 @@ let usesProducts = targets.contains { target in
 let package = Package(
     name: "prytany",
     platforms: [.macOS(.v15)],
-    dependencies: usesProducts ? [
-        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
-        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
-        .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
-        .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
-        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
-        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
-        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
-        .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
-        .package(url: "https://github.com/apple/swift-nio-extras", from: "1.34.1"),
-        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
-    ] : [],
+    dependencies: usesProducts
+        ? [
+            .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+            .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+            .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
+            .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+            .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+            .package(
+                url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+            .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
+            .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
+            .package(url: "https://github.com/apple/swift-nio-extras", from: "1.34.1"),
+            .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+        ] : [],
     targets: targets
 )

@@ -33,10 +33,10 @@ package struct ConsensusSigner: Sendable {
             messageHash: Felt(
                 reducingBigEndianWords: (digest.word0, digest.word1, digest.word2, digest.word3)),
             secretKey: key)
-        func digest(of felt: Felt) -> Digest {
+        func wide(_ felt: Felt) -> Digest {
             let words = felt.bigEndianWords
             return Digest(words.0, words.1, words.2, words.3)
         }
-        return SignatureBytes(r: digest(of: signature.r), s: digest(of: signature.s))
+        return SignatureBytes(r: wide(signature.r), s: wide(signature.s))
     }
 }

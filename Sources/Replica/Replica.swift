@@ -76,7 +76,7 @@ package struct Replica: Sendable {
     package init(
         configuration: ReplicaConfiguration, committee: Committee, schedule: LeaderSchedule,
         own: ValidatorIndex?, signer: ConsensusSigner?, tip: FinalTip,
-        finalHashes: [Height: Digest], genesisHash: Digest, records: [LogRecord], now: Moment
+        finalHashes: [Height: Digest], genesisHash: Digest, records: [ReplicaRecord], now: Moment
     ) {
         precondition((own == nil) == (signer == nil), "a validator has an index and a key")
         self.configuration = configuration
@@ -122,6 +122,7 @@ package struct Replica: Sendable {
         case .committed(let height): committed(through: height, &effects)
         case .servedFinal(let reply, let peer):
             if let reply { effects.append(.send(.finalReply(reply), to: peer)) }
+        case .servedBlock(let body, let peer): effects.append(.send(.block(body), to: peer))
         }
     }
 
@@ -139,6 +140,17 @@ package struct Replica: Sendable {
     package var nextDeadline: Tick? {
         [consensus.nextDeadline, leaderDeadline, catchUp.nextDeadline, heldDeadline]
             .compactMap { $0 }.min()
+    }
+
+    /// Every timer that runs, and the nanoseconds until it is due.
+    package func timers(now: Tick) -> [(name: String, nanoseconds: UInt64)] {
+        let all: [(String, Tick?)] = [
+            ("consensus", consensus.nextDeadline), ("leader", leaderDeadline),
+            ("catch_up", catchUp.nextDeadline), ("held_blocks", heldDeadline),
+        ]
+        return all.compactMap { name, due in
+            due.map { (name, $0.nanoseconds(since: now)) }
+        }
     }
 
     // MARK: - The window machine
@@ -228,7 +240,7 @@ package struct Replica: Sendable {
     // MARK: - Start
 
     /// Rebuilds what the log says; runs before anything is sent or received.
-    private mutating func restore(_ records: [LogRecord], now: Moment) {
+    private mutating func restore(_ records: [ReplicaRecord], now: Moment) {
         var scratch: [ConsensusEffect] = []
         for record in records {
             switch record {

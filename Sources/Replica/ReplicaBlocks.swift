@@ -62,7 +62,8 @@ extension Replica {
         let slot = header.value.opening.slot
         heard(slot, .header(slot), now, &effects)
         for key in tree.keys(at: slot) {
-            guard let node = tree[key], node.header == nil, node.opening.value == header.value.opening
+            guard let node = tree[key], node.header == nil,
+                node.opening.value == header.value.opening
             else { continue }
             guard node.tail == header.value.lastChunk,
                 Int(header.value.chunkCount) == node.chunks.count
@@ -170,7 +171,10 @@ extension Replica {
         effects.append(
             .execute(
                 .begin(key, parent: parentKey, opening: node.opening.value, storedHash: stored)))
-        tree.update(key) { $0.execution = .running(chunks: node.isOwn && node.header == nil ? node.chunks.count : 0) }
+        tree.update(key) {
+            $0.execution = .running(
+                chunks: node.isOwn && node.header == nil ? node.chunks.count : 0)
+        }
         feedExecution(of: key, &effects)
         for child in tree.ordered
         where child.execution == .waiting && child.parent == node.reference {
@@ -285,7 +289,8 @@ extension Replica {
         let expected = tree.blockHash(at: lagged, below: node.parent)
         if let expected, expected != header.value.laggedBlockHash {
             condemn(
-                key, "block hash of height \(lagged): states \(header.value.laggedBlockHash), "
+                key,
+                "block hash of height \(lagged): states \(header.value.laggedBlockHash), "
                     + "is \(expected)", now, &effects)
             return
         }

@@ -88,8 +88,9 @@ extension Replica {
             catchUp.answered(by: peer)
             return
         }
-        guard case .success(let statements) = range.certificate.judge(
-            committee, windowLength: configuration.consensus.windowLength),
+        guard
+            case .success(let statements) = range.certificate.judge(
+                committee, windowLength: configuration.consensus.windowLength),
             case .final(let covered) = range.certificate.kind, covered.slot == last.slot
         else {
             catchUp.failed(peer, now: now.tick)
@@ -98,7 +99,7 @@ extension Replica {
         }
         // One flat list: the certificate's signatures, then each body's objects in order.
         var checks = statements.map {
-            SignatureCheck(
+            ObjectCheck(
                 input: $0.statement.hashInput(committee), signer: $0.signer,
                 signature: $0.signature)
         }

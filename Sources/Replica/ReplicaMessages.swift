@@ -40,7 +40,7 @@ extension Replica {
     /// Queues checks under the peer's bound; over it the message is dropped (its sender repeats
     /// what matters on a standstill).
     mutating func check(
-        _ checks: [SignatureCheck], then item: PendingItem, from peer: ValidatorIndex,
+        _ checks: [ObjectCheck], then item: PendingItem, from peer: ValidatorIndex,
         _ effects: inout [ReplicaEffect]
     ) {
         guard pendingCount[Int(peer.rawValue)] < Self.unverifiedPerPeer else { return }
@@ -51,8 +51,8 @@ extension Replica {
         effects.append(.verify(task: task, checks))
     }
 
-    private func check(of signed: SignedStatement) -> SignatureCheck {
-        SignatureCheck(
+    private func check(of signed: SignedStatement) -> ObjectCheck {
+        ObjectCheck(
             input: signed.statement.hashInput(committee), signer: signed.signer,
             signature: signed.signature)
     }
@@ -74,7 +74,8 @@ extension Replica {
     ) {
         guard consensus.isUseful(certificate) else { return }
         switch certificate.judge(
-            committee, windowLength: configuration.consensus.windowLength) {
+            committee, windowLength: configuration.consensus.windowLength)
+        {
         case .failure(let reason):
             effects.append(.dropPeer(peer, .outOfProtocol("a certificate: \(reason)")))
         case .success(let statements):
@@ -109,7 +110,7 @@ extension Replica {
         guard let leader = leaderOfAcceptable(value.slot) else { return }
         check(
             [
-                SignatureCheck(
+                ObjectCheck(
                     input: value.hashInput, signer: leader, signature: opening.signature)
             ], then: .opening(opening), from: peer, &effects)
     }
@@ -127,7 +128,7 @@ extension Replica {
         guard let leader = leaderOfAcceptable(value.slot) else { return }
         check(
             [
-                SignatureCheck(
+                ObjectCheck(
                     input: value.hashInput, signer: leader, signature: chunk.header.signature)
             ], then: .chunk(chunk), from: peer, &effects)
     }
@@ -143,7 +144,7 @@ extension Replica {
         guard let leader = leaderOfAcceptable(opening.slot) else { return }
         check(
             [
-                SignatureCheck(
+                ObjectCheck(
                     input: header.value.hashInput, signer: leader, signature: header.signature)
             ], then: .header(header), from: peer, &effects)
     }
@@ -163,20 +164,20 @@ extension Replica {
     }
 
     /// Opening, chunks in order, header: every signature of the leader in a block.
-    func checks(of body: BlockBody, by leader: ValidatorIndex) -> [SignatureCheck] {
+    func checks(of body: BlockBody, by leader: ValidatorIndex) -> [ObjectCheck] {
         var checks = [
-            SignatureCheck(
+            ObjectCheck(
                 input: body.opening.value.hashInput, signer: leader,
                 signature: body.opening.signature)
         ]
         for chunk in body.chunks {
             checks.append(
-                SignatureCheck(
+                ObjectCheck(
                     input: chunk.header.value.hashInput, signer: leader,
                     signature: chunk.header.signature))
         }
         checks.append(
-            SignatureCheck(
+            ObjectCheck(
                 input: body.header.value.hashInput, signer: leader,
                 signature: body.header.signature))
         return checks

@@ -79,7 +79,7 @@ package struct ExecutedCommitments: Hashable, Sendable {
 }
 
 /// One signature to check: the object's hash input, who must have signed, and the signature.
-package struct SignatureCheck: Hashable, Sendable {
+package struct ObjectCheck: Hashable, Sendable {
     package let input: HashInput
     package let signer: ValidatorIndex
     package let signature: SignatureBytes
@@ -91,7 +91,7 @@ package struct SignatureCheck: Hashable, Sendable {
 }
 
 /// A record of the consensus log. Replaying all of them rebuilds what the node has said.
-package enum LogRecord: Hashable, Sendable, WireCodable {
+package enum ReplicaRecord: Hashable, Sendable, WireCodable {
     /// My statement, with the certificates it rests on before it.
     case statement(SignedStatement)
     case certificate(Certificate)
@@ -225,6 +225,8 @@ package enum ReplicaInput: Sendable {
     case committed(through: Height)
     /// The answer to `serveFinal`.
     case servedFinal(FinalRange?, to: ValidatorIndex)
+    /// The answer to `serveBlock`.
+    case servedBlock(BlockBody, to: ValidatorIndex)
 }
 
 /// Why a node stops by itself.
@@ -254,10 +256,10 @@ package enum ReplicaNote: Sendable {
 /// What the shell must do, in this order. Nothing after a `persist` may leave the node before that
 /// record is durable.
 package enum ReplicaEffect: Sendable {
-    case persist(LogRecord)
+    case persist(ReplicaRecord)
     case send(PeerMessage, to: ValidatorIndex)
     case broadcast(PeerMessage)
-    case verify(task: UInt64, [SignatureCheck])
+    case verify(task: UInt64, [ObjectCheck])
     case execute(ExecutionCommand)
     /// Final blocks, oldest first, with the certificate that covers the last.
     case commit([FinalBlock], Certificate)

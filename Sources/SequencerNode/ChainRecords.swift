@@ -67,7 +67,7 @@ enum ChainRecords {
         case .transactions:
             diff = try GenesisState(
                 accounts: genesis.accounts.map {
-                    GenesisState.Account(publicKey: $0.publicKey, balance: U256($0.balance))
+                    GenesisState.Account(publicKey: $0.publicKey, balance: U256(low: $0.balance))
                 }
             ).stateDiff()
         }

@@ -1,5 +1,7 @@
 import Consensus
 import Execution
+import Mempool
+import StarkField
 import Primitives
 import Replica
 import Replication

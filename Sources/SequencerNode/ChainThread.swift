@@ -174,22 +174,22 @@ struct StoredTrie: NodeStore, Sendable {
         let bytes: [UInt8]?
         do throws(StoreError) {
             bytes = try view.trieNode(key.encoded)
-        } catch { throw TrieError.storeFailed(code: 1) }
+        } catch { throw .storeFailed(code: 1) }
         guard let bytes else { return nil }
         do throws(TrieCodecError) {
             return try TrieNode(decoding: bytes)
-        } catch { throw TrieError.storeFailed(code: 2) }
+        } catch { throw .damagedNode(key, error) }
     }
 
     func contract(at address: Felt) throws(TrieError) -> ContractRecord? {
         let bytes: [UInt8]?
         do throws(StoreError) {
             bytes = try view.trieNode(TrieRecords.key(of: address))
-        } catch { throw TrieError.storeFailed(code: 1) }
+        } catch { throw .storeFailed(code: 1) }
         guard let bytes else { return nil }
         do throws(TrieCodecError) {
             return try ContractRecord(decoding: bytes)
-        } catch { throw TrieError.storeFailed(code: 2) }
+        } catch { throw .damagedContract(address, error) }
     }
 }
 

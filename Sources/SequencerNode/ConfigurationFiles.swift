@@ -1,5 +1,5 @@
 import Foundation
-import StarkCurve
+package import StarkCurve
 package import StarkField
 import Yams
 

@@ -13,16 +13,19 @@ final class ExecutionThread: @unchecked Sendable {
     private let thread = WorkerThread<Item>(name: "execution", bound: 1 << 16)
     private let answer: @Sendable (ExecutionResult) -> Void
     private let hash: @Sendable (HashWork) -> Void
+    private let dropHash: @Sendable (ExecutionKey) -> Void
     private let commit: @Sendable (PendingCommit) -> Void
 
     init(
         engine: any ExecutionEngine, answer: @escaping @Sendable (ExecutionResult) -> Void,
         hash: @escaping @Sendable (HashWork) -> Void,
+        drop: @escaping @Sendable (ExecutionKey) -> Void,
         commit: @escaping @Sendable (PendingCommit) -> Void
     ) {
         self.engine = engine
         self.answer = answer
         self.hash = hash
+        dropHash = drop
         self.commit = commit
     }
 
@@ -71,7 +74,9 @@ final class ExecutionThread: @unchecked Sendable {
             }
         case .seal(let key): answer(.sealed(key, engine.seal(key)))
         case .hash(let key, let header): hash(engine.hashWork(key, header: header))
-        case .drop(let key): engine.drop(key)
+        case .drop(let key):
+            engine.drop(key)
+            dropHash(key)
         }
     }
 }

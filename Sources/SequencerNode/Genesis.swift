@@ -1,4 +1,5 @@
 package import Consensus
+import Execution
 import Foundation
 package import Primitives
 import StarkCurve
@@ -135,7 +136,8 @@ package struct CheckedGenesis: Sendable {
         }
         func felt(_ field: String, _ text: String) throws(ConfigurationError) -> Felt {
             guard let value = Felt(hex: text) else {
-                throw invalid(field, text, "it must be 0x and at most 64 hexadecimal digits below p")
+                throw invalid(
+                    field, text, "it must be 0x and at most 64 hexadecimal digits below p")
             }
             return value
         }
@@ -165,7 +167,8 @@ package struct CheckedGenesis: Sendable {
                     "validators[\(index)].publicKey", entry.publicKey, "each key may appear once")
             }
             guard entry.stake > 0, entry.stake <= 1 << 53 else {
-                throw invalid("validators[\(index)].stake", "\(entry.stake)", "it must be 1 to 2^53")
+                throw invalid(
+                    "validators[\(index)].stake", "\(entry.stake)", "it must be 1 to 2^53")
             }
             parsed.append(
                 Validator(

@@ -1,5 +1,7 @@
+import Consensus
 import Primitives
 import Replica
+import Replication
 import Storage
 import WireCodec
 
@@ -8,7 +10,7 @@ typealias Departure = @Sendable () -> Void
 
 /// One turn of the node loop: what must be durable, and what may leave only after it.
 struct LogTurn: Sendable {
-    var records: [(slot: Slot, record: Storage.LogRecord)] = []
+    var records: [(slot: Slot, record: LogRecord)] = []
     var departures: [Departure] = []
     var discardBelow: Slot?
 }
@@ -91,7 +93,7 @@ final class LogWriter: @unchecked Sendable {
     }
 }
 
-extension Replica.LogRecord {
+extension ReplicaRecord {
     /// The slot that a record speaks of.
     var slot: Slot {
         switch self {

@@ -1,20 +1,21 @@
 import Consensus
 import Execution
 import Foundation
-package import Logging
+import Logging
 import Mempool
 import Metrics
 import NIOPosix
-package import Primitives
+import Primitives
 import RPC
 import Replica
 import Replication
 import ServiceLifecycle
 import StarkCurve
 import StarkField
-import Storage
+package import Storage
 import Synchronization
 import Transport
+import UnixSignals
 import WireCodec
 
 /// Switches of a run that are not part of a node's configuration.

@@ -373,7 +373,9 @@ struct NodeBackend: RPCBackend {
             // A node that cannot read its store shows itself without a hash; /ready says why.
         }
         let phase: RPC.NodeStatus.Phase =
-            if picture.halted != nil { .stopped } else if !picture.started || picture.finalHeight == 0 {
+            if picture.halted != nil {
+                .stopped
+            } else if !picture.started || picture.finalHeight == 0 {
                 .starting
             } else if picture.isCatchingUp { .syncing } else { .voting }
         return RPC.NodeStatus(

@@ -22,13 +22,12 @@ final class NodeLoop: @unchecked Sendable {
         var log: LogWriter
         var transport: PeerTransport
         var execution: ExecutionThread
-        var verify: @Sendable (UInt64, [SignatureCheck]) -> Void
+        var verify: @Sendable (UInt64, [ObjectCheck]) -> Void
         var admit: @Sendable ([TransactionBytes], ValidatorIndex) -> Void
         var verdict: @Sendable (UInt64, MempoolVerdict) -> Void
         var serveFinal: @Sendable (Height, ValidatorIndex) -> Void
         var serveBlock: @Sendable (BlockReference, ValidatorIndex) -> Void
         var halt: @Sendable (HaltReason) -> Void
-        var blocksFinal: @Sendable ([FinalBlock]) -> Void
     }
 
     /// Inputs that wait; over it, what peers send is dropped and counted.
@@ -79,6 +78,9 @@ final class NodeLoop: @unchecked Sendable {
 
     var depth: Int { thread.depth }
 
+    /// A warning of a thread that works for the loop.
+    func note(_ warning: String) { logger.warning("\(warning)") }
+
     // MARK: - One turn
 
     private func turn(_ items: [Item]) -> Tick? {
@@ -93,6 +95,7 @@ final class NodeLoop: @unchecked Sendable {
         if let due = replica.nextDeadline, due <= now.tick {
             replica.step(.clock, now: now, into: &effects)
         }
+        replica.step(.turnEnded, now: now, into: &effects)
         carryOut()
         board.publish(replica, peerCount: peers.count, mailbox: thread.depth)
         return replica.nextDeadline
@@ -153,7 +156,7 @@ final class NodeLoop: @unchecked Sendable {
                 turn.records.append(
                     (
                         record.slot,
-                        Storage.LogRecord(kind: 1, payload: record.encoded())
+                        LogRecord(kind: 1, payload: record.encoded())
                     ))
             case .verify(let task, let checks): parts.verify(task, checks)
             case .execute(let command): parts.execution.post(.command(command))
@@ -168,7 +171,6 @@ final class NodeLoop: @unchecked Sendable {
                 let channel = PeerChannel(message.messageClass)
                 turn.departures.append { parts.transport.broadcast(bytes, on: channel) }
             case .commit(let blocks, let certificate):
-                parts.blocksFinal(blocks)
                 turn.departures.append {
                     parts.execution.post(
                         .commit(

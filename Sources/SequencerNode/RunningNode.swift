@@ -29,7 +29,7 @@ final class RunningNode: Service {
     private let chain: ChainThread
     private let execution: ExecutionThread
     private let admission: AdmissionService
-    private let verifier: WorkerThread<(UInt64, [SignatureCheck])>
+    private let verifier: WorkerThread<(UInt64, [ObjectCheck])>
     private let server: WorkerThread<ServeRequest>
     private let loop: NodeLoop
     private let transport: PeerTransport
@@ -80,7 +80,7 @@ final class RunningNode: Service {
         board.stored(height: start.tip.height.rawValue, transactions: 0)
 
         // The log, whole, before any socket opens.
-        var records: [Replica.LogRecord] = []
+        var records: [ReplicaRecord] = []
         var positions: [(slot: Slot, position: LogPosition)] = []
         var malformed: WireError?
         let consensusLog: ConsensusLog
@@ -91,7 +91,7 @@ final class RunningNode: Service {
                 mode: start.tip.height.rawValue > 0 ? .mustExist : .createIfMissing
             ) { position, record in
                 do throws(WireError) {
-                    let decoded = try Replica.LogRecord(decoding: record.payload)
+                    let decoded = try ReplicaRecord(decoding: record.payload)
                     records.append(decoded)
                     positions.append((decoded.slot, position))
                 } catch { malformed = malformed ?? error }
@@ -189,12 +189,13 @@ final class RunningNode: Service {
         let identity = NodeIdentity(
             name: genesis.validators[Int(index.rawValue)].name, index: Int(index.rawValue),
             chainName: genesis.source.chainID, powers: genesis.validators.map(\.stake),
-            progressBoundMilliseconds: 2 * (genesis.source.timing.slot
-                + 8 * genesis.source.timing.delta))
+            progressBoundMilliseconds: 2
+                * (genesis.source.timing.slot
+                    + 8 * genesis.source.timing.delta))
         let backend = NodeBackend(
             chainID: chainID, store: store, admission: admission, board: board, meter: meter,
             identity: identity, startedAt: SystemClock.tick(),
-            pendingTransaction: { cache.pending($0) })
+            pendingTransaction: { cache.transaction($0) })
         var rpcLimits = RPCLimits()
         rpcLimits.bodyBytes = configuration.limits.rpcBodyBytes
         rpcLimits.concurrentRequests = configuration.limits.rpcConcurrentRequests
@@ -266,9 +267,11 @@ final class RunningNode: Service {
         try await transport.start()
         logger.info("peers can connect", metadata: ["port": "\(transport.port ?? 0)"])
         let gauges = Task { [self] in await publishGauges() }
-        let load = options.payloadRate > 0 ? PayloadGenerator(
-            rate: options.payloadRate, bytes: options.payloadBytes, admission: admission,
-            meter: meter) : nil
+        let load =
+            options.payloadRate > 0
+            ? PayloadGenerator(
+                rate: options.payloadRate, bytes: options.payloadBytes, admission: admission,
+                meter: meter) : nil
         load?.start()
         await withGracefulShutdownHandler {
             for await reason in self.halted.stream {

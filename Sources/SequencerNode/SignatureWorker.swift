@@ -24,7 +24,7 @@ final class SignatureWorker: @unchecked Sendable {
     }
 
     /// The objects' hashes, nil where the signature is not the signer's in canonical form.
-    func check(_ checks: [SignatureCheck]) -> [Digest?] {
+    func check(_ checks: [ObjectCheck]) -> [Digest?] {
         checks.map { check in
             guard Int(check.signer.rawValue) < keys.count else { return nil }
             let digest = hash(check.input)

@@ -1,3 +1,5 @@
+import Consensus
+import Mempool
 package import Primitives
 import Replica
 import Synchronization
@@ -22,6 +24,10 @@ package struct NodePicture: Sendable {
     package var finalChangedAt = Tick(0)
     package var halted: String?
     package var skips: [String: UInt64] = [:]
+    /// Statements counted of each validator since the start.
+    package var votes: [UInt64] = []
+    package var certificateSigners = 0
+    package var timers: [(name: String, seconds: Double)] = []
     package var finalTransactions: UInt64 = 0
 }
 
@@ -59,6 +65,11 @@ package final class StatusBoard: Sendable {
             picture.unverified = replica.unverifiedCount
             picture.mailbox = mailbox
             picture.halted = replica.halted.map { "\($0)" }
+            picture.votes = replica.consensus.statementCounts
+            picture.certificateSigners = replica.consensus.lastCertificateSigners
+            picture.timers = replica.timers(now: SystemClock.tick()).map {
+                ($0.name, Double($0.nanoseconds) / 1e9)
+            }
         }
     }
 

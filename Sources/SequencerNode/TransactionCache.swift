@@ -21,6 +21,8 @@ final class TransactionCache: Sendable {
     private struct State {
         var young: [Digest: KnownTransaction] = [:]
         var old: [Digest: KnownTransaction] = [:]
+        var youngLeaves: [Felt: Digest] = [:]
+        var oldLeaves: [Felt: Digest] = [:]
     }
 
     private let state = Mutex(State())
@@ -37,8 +39,19 @@ final class TransactionCache: Sendable {
             if state.young.count >= Self.generation {
                 state.old = state.young
                 state.young = [:]
+                state.oldLeaves = state.youngLeaves
+                state.youngLeaves = [:]
             }
             state.young[leaf] = transaction
+            state.youngLeaves[transaction.digest.hash] = leaf
+        }
+    }
+
+    /// A transaction that was admitted here, by its hash.
+    func transaction(_ hash: Felt) -> Transaction? {
+        state.withLock { state in
+            guard let leaf = state.youngLeaves[hash] ?? state.oldLeaves[hash] else { return nil }
+            return (state.young[leaf] ?? state.old[leaf])?.prepared.transaction
         }
     }
 

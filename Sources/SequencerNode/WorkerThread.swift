@@ -63,7 +63,6 @@ final class WorkerThread<Item: Sendable>: @unchecked Sendable {
                 return nil
             }, box.toOpaque())
         precondition(result == 0, "cannot start thread \(name): error \(result)")
-        pthread_setname_np(thread, String(name.prefix(15)))
         pthread_detach(thread)
     }
 
@@ -96,6 +95,14 @@ final class WorkerThread<Item: Sendable>: @unchecked Sendable {
             deadline = next
             pthread_mutex_unlock(mutex)
         }
+    }
+
+    /// Makes the thread call its work soon, without an item.
+    func wake() {
+        pthread_mutex_lock(mutex)
+        deadline = Tick(0)
+        pthread_cond_signal(condition)
+        pthread_mutex_unlock(mutex)
     }
 
     /// Queues an item that must not be lost. False only after `stop`.

@@ -7,6 +7,7 @@ final class ChildProcess {
     let logPath: String
     private(set) var processID: pid_t
     private(set) var exitStatus: Int32?
+    private let lifeline: Int32
 
     init(name: String, executable: String, arguments: [String], logPath: String) throws {
         self.name = name
@@ -14,7 +15,16 @@ final class ChildProcess {
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)
         defer { posix_spawn_file_actions_destroy(&actions) }
-        posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
+        // The child reads its end until this process is gone (see `node run --supervised`).
+        var ends: [Int32] = [0, 0]
+        guard pipe(&ends) == 0, fcntl(ends[0], F_SETFD, FD_CLOEXEC) == 0,
+            fcntl(ends[1], F_SETFD, FD_CLOEXEC) == 0
+        else {
+            throw CommandFailure("cannot make a pipe: \(String(cString: strerror(errno)))")
+        }
+        lifeline = ends[1]
+        defer { close(ends[0]) }
+        posix_spawn_file_actions_adddup2(&actions, ends[0], 0)
         posix_spawn_file_actions_addopen(
             &actions, 1, logPath, O_WRONLY | O_CREAT | O_APPEND, 0o644)
         posix_spawn_file_actions_adddup2(&actions, 1, 2)
@@ -39,6 +49,8 @@ final class ChildProcess {
         }
         processID = id
     }
+
+    deinit { close(lifeline) }
 
     var isRunning: Bool {
         if exitStatus != nil { return false }

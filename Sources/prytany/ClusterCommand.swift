@@ -221,7 +221,9 @@ final class ClusterView {
         } else if terminal {
             if shown > 0 { say("\u{1B}[\(shown)A", terminator: "") }
             for (index, report) in reports.enumerated() {
-                say("\u{1B}[2K" + (report.map { Self.line(index, $0) } ?? "node-\(index)  starting"))
+                say(
+                    "\u{1B}[2K" + (report.map { Self.line(index, $0) } ?? "node-\(index)  starting")
+                )
             }
             shown = reports.count
         } else if Date().timeIntervalSince(lastPlain) >= 5 {
@@ -237,7 +239,9 @@ final class ClusterView {
         shown = 0
         say("")
         for (index, port) in cluster.ports.enumerated() {
-            say("node-\(index)  JSON-RPC http://127.0.0.1:\(port)  (/health /ready /metrics /status)")
+            say(
+                "node-\(index)  JSON-RPC http://127.0.0.1:\(port)  (/health /ready /metrics /status)"
+            )
         }
         if let accounts = try? cluster.layout.accounts() {
             say("funded accounts (secret keys in \(cluster.layout.accountsPath)):")
@@ -254,7 +258,8 @@ final class ClusterView {
     private func emit(_ reports: [NodeReport?], event: String) {
         let nodes = reports.enumerated().map { index, report -> String in
             guard let report else { return "{\"node\":\(index),\"reachable\":false}" }
-            return "{\"node\":\(index),\"height\":\(report.finalHeight),\"phase\":\"\(report.phase)\","
+            return
+                "{\"node\":\(index),\"height\":\(report.finalHeight),\"phase\":\"\(report.phase)\","
                 + "\"leader\":\(report.leaderIndex),\"transactions\":\(report.finalTransactions)}"
         }
         say("{\"event\":\"\(event)\",\"nodes\":[\(nodes.joined(separator: ","))]}")
@@ -264,7 +269,8 @@ final class ClusterView {
         func milliseconds(_ value: Double?) -> String {
             value.map { String(format: "%.1f ms", $0) } ?? "-"
         }
-        let lag = report.targetHeight > report.finalHeight ? report.targetHeight - report.finalHeight : 0
+        let lag =
+            report.targetHeight > report.finalHeight ? report.targetHeight - report.finalHeight : 0
         return String(
             format: "node-%d  %@  height %llu (lag %llu)  leader %d  %.1f blocks/s  %.1f tx/s  ",
             index, report.phase, report.finalHeight, lag, report.leaderIndex,

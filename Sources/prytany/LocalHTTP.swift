@@ -45,7 +45,9 @@ enum LocalHTTP {
         guard connected == 0 else { return nil }
         var bytes = Array(request.utf8)[...]
         while !bytes.isEmpty {
-            let sent = bytes.withUnsafeBytes { send(socket, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL.rawValue)) }
+            let sent = bytes.withUnsafeBytes {
+                send(socket, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
+            }
             guard sent > 0 else { return nil }
             bytes = bytes.dropFirst(sent)
         }

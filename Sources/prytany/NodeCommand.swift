@@ -24,7 +24,7 @@ struct NodeCommand: AsyncParsableCommand {
             guard let level = Logger.Level(rawValue: logLevel) else {
                 throw CommandFailure("--log-level \(logLevel) is none of the known levels")
             }
-            if supervised { prctl(PR_SET_PDEATHSIG, SIGTERM) }
+            if supervised { stopWithSupervisor() }
             signal(SIGPIPE, SIG_IGN)
             NodeLogging.bootstrap(json: jsonLogs, level: level)
             let node = try Node(
@@ -32,6 +32,16 @@ struct NodeCommand: AsyncParsableCommand {
                 options: NodeOptions(
                     payloadRate: payloadRate, payloadBytes: payloadBytes, unpaced: unpaced))
             try await node.run()
+        }
+
+        /// The supervisor holds the other end of standard input: when it is gone, however it ended,
+        /// the read returns and the node stops as if told to.
+        private func stopWithSupervisor() {
+            Thread.detachNewThread {
+                var byte: UInt8 = 0
+                while read(STDIN_FILENO, &byte, 1) > 0 {}
+                kill(getpid(), SIGTERM)
+            }
         }
     }
 }

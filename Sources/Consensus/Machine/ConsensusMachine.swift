@@ -59,6 +59,9 @@ package struct ConsensusMachine: Sendable {
     var wanted: [Slot: (reference: BlockReference, state: Wanted)] = [:]
     var nextReply: [Tick]
     package internal(set) var evidenceCount: UInt64 = 0
+    /// Statements counted of each validator, and the signers of the newest certificate.
+    package internal(set) var statementCounts: [UInt64]
+    package internal(set) var lastCertificateSigners = 0
     /// Guilt already reported: validator, kind, slot or window.
     var reported: Set<EvidenceKey> = []
 
@@ -96,6 +99,7 @@ package struct ConsensusMachine: Sendable {
         lastFinalAt = now
         nextStandstill = now.after(nanoseconds: configuration.standstillInterval)
         lastHeard = Array(repeating: currentWindow, count: committee.powers.count)
+        statementCounts = Array(repeating: 0, count: committee.powers.count)
         nextReply = Array(repeating: Tick(0), count: committee.powers.count)
     }
 

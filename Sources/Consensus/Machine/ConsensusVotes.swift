@@ -8,6 +8,7 @@ extension ConsensusMachine {
         guard let power = committee.power(of: signed.signer) else { return }
         let window = signed.statement.slot.window(length: length)
         noteActivity(of: signed.signer)
+        statementCounts[Int(signed.signer.rawValue)] += 1
         switch signed.statement {
         case .notar(let reference):
             guard accepts(slot: reference.slot) else { return }
@@ -126,6 +127,7 @@ extension ConsensusMachine {
     mutating func hold(
         _ certificate: Certificate, relay: Bool, _ now: Tick, _ effects: inout [ConsensusEffect]
     ) {
+        lastCertificateSigners = certificate.signers.count
         switch certificate.kind {
         case .notar(let reference):
             guard slots[reference.slot]?.notarCertificate == nil,
