@@ -17,7 +17,7 @@ package struct BlockReference: Hashable, Sendable, WireCodable, CustomStringConv
     }
     package init(from reader: inout WireReader) throws(WireError) {
         slot = try reader.read(counter: Slot.self)
-        hash = try reader.readDigest()
+        hash = try reader.readFieldElement("block hash")
     }
     package var description: String { "\(slot):\(hash)" }
 }

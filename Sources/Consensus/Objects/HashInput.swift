@@ -1,4 +1,5 @@
 package import Primitives
+import WireCodec
 
 /// What an object's hash covers (PROTOCOL section 1): a domain tag, then fields below 2^252 each.
 /// `Consensus` hashes nothing itself; its users put the fields through Poseidon.
@@ -39,5 +40,20 @@ extension Digest {
 
     init(wide value: UInt128) {
         self.init(UInt64(truncatingIfNeeded: value >> 64), UInt64(truncatingIfNeeded: value))
+    }
+}
+
+extension Digest {
+    /// The STARK field's modulus, 2^251 + 17 * 2^192 + 1.
+    package static let fieldModulus = Digest(0x0800_0000_0000_0011, 0, 0, 1)
+}
+
+extension WireReader {
+    /// A digest that is a field element in canonical form. Hashing reduces by the modulus, so
+    /// without this two encodings would share one hash.
+    mutating func readFieldElement(_ what: String) throws(WireError) -> Digest {
+        let digest = try readDigest()
+        guard digest < Digest.fieldModulus else { throw .invalid(what: what) }
+        return digest
     }
 }

@@ -99,7 +99,7 @@ package struct Opening: Hashable, Sendable, WireCodable {
         writer.write(protocolVersion)
     }
     package init(from reader: inout WireReader) throws(WireError) {
-        chain = try reader.readDigest()
+        chain = try reader.readFieldElement("chain")
         epoch = try reader.read(counter: Epoch.self)
         slot = try reader.read(counter: Slot.self)
         height = try reader.read(counter: Height.self)
@@ -168,13 +168,13 @@ package struct ChunkHeader: Hashable, Sendable, WireCodable {
         writer.write(count)
     }
     package init(from reader: inout WireReader) throws(WireError) {
-        chain = try reader.readDigest()
+        chain = try reader.readFieldElement("chain")
         epoch = try reader.read(counter: Epoch.self)
         slot = try reader.read(counter: Slot.self)
         sequence = try reader.read()
-        previous = try reader.readDigest()
-        transactionRoot = try reader.readDigest()
-        receiptsCommitment = try reader.readDigest()
+        previous = try reader.readFieldElement("previous")
+        transactionRoot = try reader.readFieldElement("transaction root")
+        receiptsCommitment = try reader.readFieldElement("receipts commitment")
         count = try reader.read()
     }
 }
@@ -243,16 +243,16 @@ package struct Header: Hashable, Sendable, WireCodable {
     }
     package init(from reader: inout WireReader) throws(WireError) {
         opening = try reader.read()
-        lastChunk = try reader.readDigest()
+        lastChunk = try reader.readFieldElement("last chunk")
         chunkCount = try reader.read()
         transactionCount = try reader.read()
         eventCount = try reader.read()
         stateDiffLength = try reader.read()
-        stateDiffCommitment = try reader.readDigest()
-        transactionCommitment = try reader.readDigest()
-        eventCommitment = try reader.readDigest()
-        receiptCommitment = try reader.readDigest()
-        laggedBlockHash = try reader.readDigest()
+        stateDiffCommitment = try reader.readFieldElement("state diff commitment")
+        transactionCommitment = try reader.readFieldElement("transaction commitment")
+        eventCommitment = try reader.readFieldElement("event commitment")
+        receiptCommitment = try reader.readFieldElement("receipt commitment")
+        laggedBlockHash = try reader.readFieldElement("lagged block hash")
     }
 }
 
