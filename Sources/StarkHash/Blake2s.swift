@@ -21,6 +21,31 @@ public struct Blake2sHasher: Sendable {
     public init() {}
 
     public mutating func update(_ bytes: some Sequence<UInt8>) {
+        let isDone: Void? = bytes.withContiguousStorageIfAvailable {
+            update(contiguous: UnsafeRawBufferPointer($0))
+        }
+        if isDone == nil { update(bytewise: bytes) }
+    }
+
+    private mutating func update(contiguous bytes: UnsafeRawBufferPointer) {
+        let head = min(bytes.count, (64 - filled) & 63)
+        update(bytewise: bytes[..<head])
+        var start = head
+        // Whole blocks but for the last one of all, which waits for its mark.
+        while bytes.count - start > 64 {
+            if filled == 64 {
+                length &+= 64
+                compress(isLast: false)
+            }
+            block = bytes.loadUnaligned(fromByteOffset: start, as: SIMD16<UInt32>.self)
+            if 1.littleEndian != 1 { for lane in 0..<16 { block[lane] = block[lane].byteSwapped } }
+            filled = 64
+            start += 64
+        }
+        update(bytewise: bytes[start...])
+    }
+
+    private mutating func update(bytewise bytes: some Sequence<UInt8>) {
         for byte in bytes {
             if filled == 64 {
                 length &+= 64
@@ -40,20 +65,9 @@ public struct Blake2sHasher: Sendable {
         return (0..<32).map { UInt8(truncatingIfNeeded: state[$0 >> 2] >> UInt32(8 * ($0 & 3))) }
     }
 
-    private static let permutations: [[Int]] = [
-        [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15],
-        [14, 10, 4, 8, 9, 15, 13, 6, 1, 12, 0, 2, 11, 7, 5, 3],
-        [11, 8, 12, 0, 5, 2, 15, 13, 10, 14, 3, 6, 7, 1, 9, 4],
-        [7, 9, 3, 1, 13, 12, 11, 14, 2, 6, 5, 10, 4, 0, 15, 8],
-        [9, 0, 5, 7, 2, 4, 10, 15, 14, 1, 11, 12, 6, 8, 3, 13],
-        [2, 12, 6, 10, 0, 11, 8, 3, 4, 13, 7, 5, 15, 14, 1, 9],
-        [12, 5, 1, 15, 14, 13, 4, 10, 0, 7, 6, 3, 9, 2, 8, 11],
-        [13, 11, 7, 14, 12, 1, 3, 9, 5, 0, 15, 4, 8, 6, 2, 10],
-        [6, 15, 14, 9, 11, 3, 0, 8, 12, 2, 13, 7, 1, 4, 10, 5],
-        [10, 2, 8, 4, 7, 6, 1, 5, 15, 11, 9, 14, 3, 12, 13, 0],
-    ]
-
+    /// One block; the ten rounds' message orders (RFC 7693, section 2.7) are written out.
     private mutating func compress(isLast: Bool) {
+        let m = block
         var a = state.lowHalf
         var b = state.highHalf
         var c = SIMD4<UInt32>(0x6a09_e667, 0xbb67_ae85, 0x3c6e_f372, 0xa54f_f53a)
@@ -61,9 +75,11 @@ public struct Blake2sHasher: Sendable {
             0x510e_527f ^ UInt32(truncatingIfNeeded: length),
             0x9b05_688c ^ UInt32(truncatingIfNeeded: length >> 32),
             isLast ? ~0x1f83_d9ab : 0x1f83_d9ab, 0x5be0_cd19)
+        @inline(__always)
         func rotate(_ words: SIMD4<UInt32>, _ count: UInt32) -> SIMD4<UInt32> {
-            words &>> count | words &<< (32 - count)
+            words &>> SIMD4(repeating: count) | words &<< SIMD4(repeating: 32 &- count)
         }
+        @inline(__always)
         func mix(_ first: SIMD4<UInt32>, _ second: SIMD4<UInt32>) {
             a = a &+ b &+ first
             d = rotate(d ^ a, 16)
@@ -74,20 +90,70 @@ public struct Blake2sHasher: Sendable {
             c = c &+ d
             b = rotate(b ^ c, 7)
         }
-        for order in Blake2sHasher.permutations {
-            mix(
-                SIMD4(block[order[0]], block[order[2]], block[order[4]], block[order[6]]),
-                SIMD4(block[order[1]], block[order[3]], block[order[5]], block[order[7]]))
+        /// The columns, then the diagonals.
+        @inline(__always)
+        func round(
+            _ m0: SIMD4<UInt32>, _ m1: SIMD4<UInt32>, _ m2: SIMD4<UInt32>, _ m3: SIMD4<UInt32>
+        ) {
+            mix(m0, m1)
             b = SIMD4(b[1], b[2], b[3], b[0])
             c = SIMD4(c[2], c[3], c[0], c[1])
             d = SIMD4(d[3], d[0], d[1], d[2])
-            mix(
-                SIMD4(block[order[8]], block[order[10]], block[order[12]], block[order[14]]),
-                SIMD4(block[order[9]], block[order[11]], block[order[13]], block[order[15]]))
+            mix(m2, m3)
             b = SIMD4(b[3], b[0], b[1], b[2])
             c = SIMD4(c[2], c[3], c[0], c[1])
             d = SIMD4(d[1], d[2], d[3], d[0])
         }
+        round(
+            SIMD4(m[0], m[2], m[4], m[6]),
+            SIMD4(m[1], m[3], m[5], m[7]),
+            SIMD4(m[8], m[10], m[12], m[14]),
+            SIMD4(m[9], m[11], m[13], m[15]))
+        round(
+            SIMD4(m[14], m[4], m[9], m[13]),
+            SIMD4(m[10], m[8], m[15], m[6]),
+            SIMD4(m[1], m[0], m[11], m[5]),
+            SIMD4(m[12], m[2], m[7], m[3]))
+        round(
+            SIMD4(m[11], m[12], m[5], m[15]),
+            SIMD4(m[8], m[0], m[2], m[13]),
+            SIMD4(m[10], m[3], m[7], m[9]),
+            SIMD4(m[14], m[6], m[1], m[4]))
+        round(
+            SIMD4(m[7], m[3], m[13], m[11]),
+            SIMD4(m[9], m[1], m[12], m[14]),
+            SIMD4(m[2], m[5], m[4], m[15]),
+            SIMD4(m[6], m[10], m[0], m[8]))
+        round(
+            SIMD4(m[9], m[5], m[2], m[10]),
+            SIMD4(m[0], m[7], m[4], m[15]),
+            SIMD4(m[14], m[11], m[6], m[3]),
+            SIMD4(m[1], m[12], m[8], m[13]))
+        round(
+            SIMD4(m[2], m[6], m[0], m[8]),
+            SIMD4(m[12], m[10], m[11], m[3]),
+            SIMD4(m[4], m[7], m[15], m[1]),
+            SIMD4(m[13], m[5], m[14], m[9]))
+        round(
+            SIMD4(m[12], m[1], m[14], m[4]),
+            SIMD4(m[5], m[15], m[13], m[10]),
+            SIMD4(m[0], m[6], m[9], m[8]),
+            SIMD4(m[7], m[3], m[2], m[11]))
+        round(
+            SIMD4(m[13], m[7], m[12], m[3]),
+            SIMD4(m[11], m[14], m[1], m[9]),
+            SIMD4(m[5], m[15], m[8], m[2]),
+            SIMD4(m[0], m[4], m[6], m[10]))
+        round(
+            SIMD4(m[6], m[14], m[11], m[0]),
+            SIMD4(m[15], m[9], m[3], m[8]),
+            SIMD4(m[12], m[13], m[1], m[10]),
+            SIMD4(m[2], m[7], m[4], m[5]))
+        round(
+            SIMD4(m[10], m[8], m[7], m[1]),
+            SIMD4(m[2], m[4], m[6], m[5]),
+            SIMD4(m[15], m[9], m[3], m[13]),
+            SIMD4(m[11], m[14], m[12], m[0]))
         state.lowHalf ^= a ^ c
         state.highHalf ^= b ^ d
     }

@@ -45,38 +45,53 @@ struct PedersenTables: Sendable {
     func sum(_ a: Felt, _ b: Felt) -> AccumulatorPoint {
         points.withPoints { table in
             var result = AccumulatorPoint(shift)
-            PedersenTables.add(a, from: table, at: 0, to: &result)
-            PedersenTables.add(b, from: table, at: PedersenTables.stride, to: &result)
+            @inline(__always)
+            func add(_ step: Int, _ digit: Int16) {
+                if digit > 0 {
+                    result.add(table[Int(digit) &- 1])
+                } else if digit < 0 {
+                    result.subtract(table[-Int(digit) &- 1])
+                }
+            }
+            PedersenTables.digits(of: a, isSecond: false, add)
+            PedersenTables.digits(of: b, isSecond: true, add)
             return result
         }
     }
 
+    /// Table points of one hash, at most: one per window and the top, of either operand.
+    static let pointsPerHash = 2 * (windows + 1)
+
+    func withPoints<Result>(_ body: (UnsafeBufferPointer<CurvePoint>) -> Result) -> Result {
+        points.withPoints(body)
+    }
+
+    /// Hands out the points whose sum is an operand's share of the hash: the step, 0 ..< 32 for
+    /// the first operand and 32 ..< 64 for the second, and the point's index in the table plus
+    /// one, negated where the point is subtracted; 0 for none.
     @inline(__always)
-    private static func add(
-        _ value: Felt, from table: UnsafeBufferPointer<CurvePoint>, at start: Int,
-        to result: inout AccumulatorPoint
-    ) {
+    static func digits(of value: Felt, isSecond: Bool, _ body: (Int, Int16) -> Void) {
         var (w3, w2, w1, w0) = value.bigEndianWords
         var carry: UInt64 = 0
-        var base = start
-        for _ in 0..<windows {
+        var base = isSecond ? stride : 0
+        let firstStep = isSecond ? windows + 1 : 0
+        for window in 0..<windows {
             let digit = w0 & 0xff &+ carry
             w0 = w0 >> 8 | w1 << 56
             w1 = w1 >> 8 | w2 << 56
             w2 = w2 >> 8 | w3 << 56
             w3 >>= 8
             carry = digit > 128 ? 1 : 0
-            if carry == 1 {
-                let magnitude = 256 &- digit
-                if magnitude != 0 { result.subtract(table[base &+ Int(magnitude) &- 1]) }
-            } else if digit != 0 {
-                result.add(table[base &+ Int(digit) &- 1])
-            }
+            let magnitude = digit > 128 ? 256 &- digit : digit
+            let index = Int16(truncatingIfNeeded: base &+ Int(magnitude))
+            body(
+                firstStep &+ window,
+                magnitude == 0 ? 0 : digit > 128 ? 0 &- index : index)
             base &+= entriesPerWindow
         }
         // Four bits are left: a field element has 252.
-        let top = carry | w0 << 1
-        if top != 0 { result.add(table[base &+ Int(top) &- 1]) }
+        let top = Int(carry | w0 << 1)
+        body(firstStep &+ windows, top == 0 ? 0 : Int16(truncatingIfNeeded: base &+ top))
     }
 }
 
