@@ -1,9 +1,16 @@
 import Consensus
+import Foundation
 import Primitives
 import Testing
 
 /// Whole committees over a bad network. A failure names the seed: the same seed is the same run.
 struct NetworkTests {
+    /// `PRYTANY_SEEDS` multiplies the number of seeds, for long runs.
+    private static let factor =
+        ProcessInfo.processInfo.environment["PRYTANY_SEEDS"].flatMap(UInt64.init) ?? 1
+
+    private static func seeds(_ count: UInt64) -> ClosedRange<UInt64> { 1...(count * factor) }
+
     static let second: UInt64 = 1_000 * millisecond
 
     private func expectProgress(
@@ -21,7 +28,7 @@ struct NetworkTests {
 
     @Test("Four honest validators agree, skip nothing and finalise every block")
     func happyPath() {
-        for seed in 1...20 as ClosedRange<UInt64> {
+        for seed in Self.seeds(20) {
             var cluster = Cluster(seed: seed, powers: [1, 1, 1, 1])
             cluster.run(until: 10 * Self.second) { $0.lowestHonestHeight >= 60 }
             expectProgress(cluster, to: 60, seed: seed, "happy path")
@@ -56,7 +63,7 @@ struct NetworkTests {
         "After loss and delay all honest validators agree and go on, whatever one of four does",
         arguments: [Role.honest, .silent, .twoBlocks, .twoFacedSkip, .whisperer])
     func oneFaulty(role: Role) {
-        for seed in 1...40 as ClosedRange<UInt64> {
+        for seed in Self.seeds(40) {
             var cluster = Self.chaos(seed: seed, role: role)
             cluster.run(until: 2 * Self.second)
             let before = cluster.lowestHonestHeight
@@ -67,7 +74,7 @@ struct NetworkTests {
 
     @Test("Seven validators of unequal power, two of them faulty")
     func sevenValidators() {
-        for seed in 1...20 as ClosedRange<UInt64> {
+        for seed in Self.seeds(20) {
             var faults = Faults()
             faults.synchronousFrom = Self.second
             faults.chaosDelay = 120 * millisecond
@@ -84,7 +91,7 @@ struct NetworkTests {
 
     @Test("Validators die and come back from their logs, and nobody contradicts himself")
     func crashes() {
-        for seed in 1...60 as ClosedRange<UInt64> {
+        for seed in Self.seeds(60) {
             var random = SeededGenerator(seed: seed ^ 0xC0FFEE)
             var faults = Faults()
             faults.downtime = (50 + random.uniform(below: 600)) * millisecond
@@ -100,9 +107,32 @@ struct NetworkTests {
         }
     }
 
+    @Test("Loss, delay, a two-faced validator and crashes of the others, all at once")
+    func everything() {
+        for seed in Self.seeds(40) {
+            var random = SeededGenerator(seed: seed ^ 0xA11)
+            var faults = Faults()
+            faults.synchronousFrom = 4 * Self.second
+            faults.chaosDelay = (20 + random.uniform(below: 150)) * millisecond
+            faults.lossPercent = random.uniform(below: 30)
+            faults.downtime = (50 + random.uniform(below: 600)) * millisecond
+            for _ in 0..<6 {
+                faults.crashes.append(
+                    (random.uniform(below: 4000) * millisecond, 1 + Int(random.uniform(below: 3))))
+            }
+            let role: Role = [.twoBlocks, .twoFacedSkip, .whisperer][Int(seed % 3)]
+            var cluster = Cluster(
+                seed: seed, powers: [1, 1, 1, 1], roles: [role], faults: faults)
+            cluster.run(until: 5 * Self.second)
+            let before = cluster.lowestHonestHeight
+            cluster.run(until: 35 * Self.second) { $0.lowestHonestHeight >= before + 20 }
+            expectProgress(cluster, to: before + 20, seed: seed, "everything, \(role)")
+        }
+    }
+
     @Test("All validators die at once, again and again, and go on from their logs")
     func powerCuts() {
-        for seed in 1...40 as ClosedRange<UInt64> {
+        for seed in Self.seeds(40) {
             var random = SeededGenerator(seed: seed ^ 0xDEAD)
             var faults = Faults()
             faults.downtime = 100 * millisecond
@@ -120,7 +150,7 @@ struct NetworkTests {
 
     @Test("An invalid block costs its window and nothing else")
     func invalidBlock() {
-        for seed in 1...10 as ClosedRange<UInt64> {
+        for seed in Self.seeds(10) {
             var cluster = Cluster(seed: seed, powers: [1, 1, 1, 1], roles: [.twoBlocks])
             // Slots of the faulty leader's second window.
             let windows = (1...40).map { Window(UInt64($0)) }.filter {

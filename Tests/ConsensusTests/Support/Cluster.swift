@@ -48,6 +48,8 @@ enum Happening {
     case beat(Int, Window, life: Int)
     case crash(Int)
     case restart(Int)
+    /// Blocks from the log are executed again.
+    case replay(Int, [BlockSummary], life: Int)
 }
 
 struct Cluster {
@@ -137,6 +139,9 @@ struct Cluster {
             queue.add(at: now + beat, .beat(index, window, life: life))
         case .crash(let index): crash(index)
         case .restart(let index): restart(index)
+        case .replay(let index, let bodies, let life):
+            guard nodes[index].life == life else { return }
+            for body in bodies { beginExecution(of: body, at: index) }
         }
     }
 
@@ -450,7 +455,10 @@ struct Cluster {
             length: configuration.windowLength, now: Tick(now), violations: &violations)
         nodes[index].isUp = true
         feed(index, .start)
-        for body in bodies { beginExecution(of: body, at: index) }
+        // Timers run while the log's blocks wait for execution, at times for long.
+        let slow = random.uniform(below: 2) == 0
+        let pause = slow ? random.uniform(below: 500 * millisecond) : 0
+        queue.add(at: now + pause, .replay(index, bodies, life: nodes[index].life))
         broadcast(.status(nodes[index].machine.status), from: index)
         for other in nodes.indices
         where other != index && nodes[other].isUp && roles[other] != .silent {
