@@ -1,5 +1,6 @@
 import Execution
-import StarkField
+package import StarkField
+import StarkHash
 
 /// Addresses of native accounts.
 package enum Accounts {
@@ -13,4 +14,7 @@ package enum Accounts {
         }
         return GenesisState.address(of: key).hexString
     }
+
+    /// An entry point's selector.
+    package static func selector(_ name: String) -> Felt { StarkHash.selector(name) }
 }

@@ -1,11 +1,12 @@
 import ArgumentParser
 import Foundation
 import KernelBenchmarks
+import SequencerNode
 
 struct BenchCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "bench", abstract: "Measure kernels, agreement and whole clusters.",
-        subcommands: [Kernels.self])
+        subcommands: [Kernels.self, Consensus.self, Cluster.self])
 
     struct Kernels: ParsableCommand {
         static let configuration = CommandConfiguration(
@@ -23,5 +24,204 @@ struct BenchCommand: ParsableCommand {
                 }
             }
         }
+    }
+
+    struct Options: ParsableArguments {
+        @Option(help: "Validators, each a process of its own.") var validators = 4
+        @Option(help: "Offered rates to measure, a second, separated by commas.")
+        var rates: String
+        @Option(help: "Seconds of each measurement, after a warm-up.") var seconds = 10
+        @Flag(help: "One JSON object a line.") var json = false
+        @Option(help: "The first JSON-RPC port.") var rpcPort = 19545
+        @Option(help: "The first peer port.") var peerPort = 19645
+
+        func parsedRates() throws -> [Int] {
+            let values = rates.split(separator: ",").map { Int($0) }
+            guard !values.isEmpty, values.allSatisfy({ ($0 ?? -1) >= 0 }) else {
+                throw CommandFailure("--rates \(rates): it must be whole numbers with commas")
+            }
+            return values.compactMap { $0 }
+        }
+
+        func freshCluster(
+            _ payload: Genesis.Payload, accounts: Int, arguments: [String]
+        ) throws -> RunningCluster {
+            let directory =
+                FileManager.default.temporaryDirectory.path + "/prytany-bench-\(getpid())"
+            if FileManager.default.fileExists(atPath: directory) {
+                try FileManager.default.removeItem(atPath: directory)
+            }
+            let layout = ClusterLayout(directory: directory)
+            try layout.create(
+                .init(
+                    validators: validators, accounts: accounts, payload: payload,
+                    peerPort: peerPort, rpcPort: rpcPort))
+            return try RunningCluster(
+                layout: layout, extraArguments: ["--log-level", "warning"] + arguments)
+        }
+    }
+
+    struct Consensus: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Agreement on opaque payloads: real processes, TCP, TLS and fsync.",
+            discussion: """
+                Each node makes its share of the payloads and gossips them; the latency is from \
+                there to the block's being final and stored at the same node. Rate 0 measures empty \
+                blocks without pacing.
+                """)
+        @OptionGroup var options: Options
+        @Option(help: "Bytes of a payload.") var payloadBytes = 256
+
+        func run() throws {
+            for rate in try options.parsedRates() {
+                var arguments = ["--payload-bytes", "\(payloadBytes)"]
+                arguments +=
+                    rate == 0
+                    ? ["--unpaced"]
+                    : ["--payload-rate", "\(rate / options.validators)"]
+                let cluster = try options.freshCluster(.opaque, accounts: 0, arguments: arguments)
+                let figures = try Measurement.take(
+                    cluster, offered: rate, seconds: options.seconds, load: nil)
+                say(options.json ? figures.json : figures.text)
+            }
+        }
+    }
+
+    struct Cluster: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Signed STRK transfers through JSON-RPC: checked, executed, stored by all.",
+            discussion: """
+                Transfers are signed beforehand and sent in batches to all nodes; the latency is \
+                from a node's receiving one to its block's being final and stored there.
+                """)
+        @OptionGroup var options: Options
+        @Option(help: "Accounts that send.") var accounts = 256
+
+        func run() throws {
+            for rate in try options.parsedRates() where rate > 0 {
+                let cluster = try options.freshCluster(
+                    .transactions, accounts: accounts, arguments: [])
+                let load = try TransferLoad(
+                    layout: cluster.layout, ports: cluster.ports, rate: rate,
+                    seconds: options.seconds + Measurement.warmUpSeconds + 2)
+                let figures = try Measurement.take(
+                    cluster, offered: rate, seconds: options.seconds, load: load)
+                say(options.json ? figures.json : figures.text)
+            }
+        }
+    }
+}
+
+/// One run of a cluster under one load, as its nodes report it.
+struct Measurement {
+    static let warmUpSeconds = 3
+
+    var offered = 0
+    var seconds = 0.0
+    var transactions: UInt64 = 0
+    var blocks: UInt64 = 0
+    /// The slowest node's.
+    var p50Milliseconds: Double?
+    var p99Milliseconds: Double?
+    /// Of all nodes together, in cores.
+    var processorCores = 0.0
+    var megabytesPerNode = 0.0
+    var refused: UInt64 = 0
+
+    static func take(
+        _ cluster: RunningCluster, offered: Int, seconds: Int, load: TransferLoad?
+    ) throws -> Measurement {
+        try cluster.start()
+        defer {
+            load?.stop()
+            cluster.stop()
+            do {
+                try FileManager.default.removeItem(atPath: cluster.layout.directory)
+            } catch {
+                complain("cannot remove \(cluster.layout.directory): \(error)")
+            }
+        }
+        try waitUntilVoting(cluster)
+        load?.start()
+        try pause(cluster, seconds: warmUpSeconds)
+        let before = try reports(cluster)
+        let cpuBefore = cluster.nodes.compactMap(\.usage).reduce(0) { $0 + $1.cpuSeconds }
+        let start = Date()
+        try pause(cluster, seconds: seconds)
+        let after = try reports(cluster)
+        var result = Measurement()
+        result.offered = offered
+        result.seconds = Date().timeIntervalSince(start)
+        let usage = cluster.nodes.compactMap(\.usage)
+        result.processorCores =
+            (usage.reduce(0) { $0 + $1.cpuSeconds } - cpuBefore) / result.seconds
+        result.megabytesPerNode =
+            usage.reduce(0) { $0 + $1.megabytes } / Double(max(usage.count, 1))
+        // The slowest node counts.
+        let gains = zip(before, after).map {
+            ($1.finalTransactions - $0.finalTransactions, $1.finalHeight - $0.finalHeight)
+        }
+        result.transactions = gains.map(\.0).min() ?? 0
+        result.blocks = gains.map(\.1).min() ?? 0
+        result.p50Milliseconds = after.compactMap(\.finalityP50Milliseconds).max()
+        result.p99Milliseconds = after.compactMap(\.finalityP99Milliseconds).max()
+        result.refused = load?.refusedCount ?? 0
+        return result
+    }
+
+    private static func waitUntilVoting(_ cluster: RunningCluster) throws {
+        let deadline = Date().addingTimeInterval(30)
+        while !cluster.ports.indices.allSatisfy({ cluster.report($0)?.phase == "voting" }) {
+            guard Date() < deadline else {
+                throw CommandFailure(
+                    "the cluster did not start within 30 s: see \(cluster.layout.logPath(0))")
+            }
+            try pause(cluster, milliseconds: 100)
+        }
+    }
+
+    private static func reports(_ cluster: RunningCluster) throws -> [NodeReport] {
+        try cluster.ports.indices.map { index in
+            guard let report = cluster.report(index) else {
+                throw CommandFailure("node-\(index) does not answer under this load")
+            }
+            return report
+        }
+    }
+
+    private static func pause(_ cluster: RunningCluster, seconds: Int) throws {
+        try pause(cluster, milliseconds: seconds * 1000)
+    }
+
+    private static func pause(_ cluster: RunningCluster, milliseconds: Int) throws {
+        let end = Date().addingTimeInterval(Double(milliseconds) / 1000)
+        while Date() < end {
+            let left = max(1, Int(end.timeIntervalSinceNow * 1000))
+            if let number = cluster.awaitSignal(milliseconds: left), number != SIGCHLD {
+                throw CommandFailure("interrupted")
+            }
+        }
+    }
+
+    private func number(_ value: Double?) -> String {
+        value.map { String(format: "%.2f", $0) } ?? "null"
+    }
+
+    var json: String {
+        """
+        {"offered":\(offered),"seconds":\(number(seconds)),"transactions_per_second":\
+        \(number(Double(transactions) / seconds)),"blocks_per_second":\
+        \(number(Double(blocks) / seconds)),"finality_p50_ms":\(number(p50Milliseconds)),\
+        "finality_p99_ms":\(number(p99Milliseconds)),"cores":\(number(processorCores)),\
+        "mb_per_node":\(number(megabytesPerNode)),"refused":\(refused)}
+        """
+    }
+
+    var text: String {
+        "offered \(offered)/s: final \(Int(Double(transactions) / seconds))/s in "
+            + "\(Int(Double(blocks) / seconds)) blocks/s, finality p50 \(number(p50Milliseconds)) ms"
+            + " p99 \(number(p99Milliseconds)) ms, \(number(processorCores)) cores, "
+            + "\(number(megabytesPerNode)) MB a node"
+            + (refused > 0 ? ", \(refused) refused" : "")
     }
 }

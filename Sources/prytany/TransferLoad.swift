@@ -1,0 +1,134 @@
+import Execution
+import Foundation
+import SequencerNode
+import StarkCurve
+import StarkField
+import Synchronization
+import WireCodec
+
+/// Signed STRK transfers, made before the measurement and sent at a steady rate: each account's go
+/// in nonce order to one node, in JSON-RPC batches.
+final class TransferLoad: @unchecked Sendable {
+    /// The nodes' limit of calls in one batch is 50.
+    private static let batch = 40
+
+    private let ports: [Int]
+    private let rate: Int
+    /// Bodies in send order, for each node.
+    private var bodies: [[(count: Int, json: String)]]
+    private let stopping = Atomic<Bool>(false)
+    private let refusals = Atomic<UInt64>(0)
+
+    var refusedCount: UInt64 { refusals.load(ordering: .relaxed) }
+
+    init(layout: ClusterLayout, ports: [Int], rate: Int, seconds: Int) throws {
+        self.ports = ports
+        self.rate = rate
+        let accounts = try layout.accounts()
+        guard let chain = Felt(shortString: "PRYTANY_DEV") else {
+            throw CommandFailure("the chain's name is not a short string")
+        }
+        let senders = try accounts.map { account -> (Felt, SecretKey) in
+            guard let address = Felt(hex: account.address),
+                let secret = Felt(hex: account.secretKey).flatMap({ SecretKey($0) })
+            else { throw CommandFailure("\(layout.accountsPath) has a malformed account") }
+            return (address, secret)
+        }
+        let total = rate * seconds
+        let rounds = (total + senders.count - 1) / senders.count
+        bodies = Array(repeating: [], count: ports.count)
+        // Signed on every core: this is before the measurement.
+        let made = Mutex([[[String]]](repeating: [], count: rounds))
+        DispatchQueue.concurrentPerform(iterations: rounds) { round in
+            var lanes = [[String]](repeating: [], count: ports.count)
+            for (index, sender) in senders.enumerated() {
+                let receiver = senders[(index + 1) % senders.count].0
+                lanes[index % ports.count].append(
+                    Self.call(
+                        sender: sender.0, secret: sender.1, receiver: receiver,
+                        nonce: UInt64(round), chain: chain))
+            }
+            let finished = lanes
+            made.withLock { $0[round] = finished }
+        }
+        let all = made.withLock { $0 }
+        for node in ports.indices {
+            var waiting: [String] = []
+            for round in all {
+                for call in round[node] {
+                    waiting.append(call)
+                    if waiting.count == Self.batch {
+                        bodies[node].append(
+                            (waiting.count, "[" + waiting.joined(separator: ",") + "]"))
+                        waiting.removeAll(keepingCapacity: true)
+                    }
+                }
+            }
+        }
+    }
+
+    private static func call(
+        sender: Felt, secret: SecretKey, receiver: Felt, nonce: UInt64, chain: Felt
+    ) -> String {
+        let bounds = ResourceBoundsMapping(
+            l1Gas: ResourceBounds(maxAmount: 10_000, maxPricePerUnit: 2_000_000_000),
+            l2Gas: ResourceBounds(maxAmount: 20_000_000, maxPricePerUnit: 2_000_000_000),
+            l1DataGas: ResourceBounds(maxAmount: 10_000, maxPricePerUnit: 2_000_000_000))
+        let calldata: [Felt] = [
+            1, WellKnownContracts.strk, TransferLoad.transferSelector, 3, receiver, 1, 0,
+        ]
+        var transaction = InvokeTransactionV3(
+            senderAddress: sender, calldata: calldata, signature: [], nonce: Felt(nonce),
+            resourceBounds: bounds, tip: 0, paymasterData: [], accountDeploymentData: [],
+            nonceDataAvailabilityMode: .l1, feeDataAvailabilityMode: .l1)
+        let hash = transaction.hash(chainID: chain)
+        let signature = ECDSA.sign(messageHash: hash, secretKey: secret)
+        transaction.signature = [signature.r, signature.s]
+        func list(_ values: [Felt]) -> String {
+            "[" + values.map { "\"\($0.hexString)\"" }.joined(separator: ",") + "]"
+        }
+        func bound(_ bound: ResourceBounds) -> String {
+            "{\"max_amount\":\"0x\(String(bound.maxAmount, radix: 16))\","
+                + "\"max_price_per_unit\":\"0x\(String(bound.maxPricePerUnit, radix: 16))\"}"
+        }
+        return """
+            {"jsonrpc":"2.0","id":\(nonce),"method":"starknet_addInvokeTransaction","params":[\
+            {"type":"INVOKE","version":"0x3","sender_address":"\(sender.hexString)",\
+            "calldata":\(list(calldata)),"signature":\(list(transaction.signature)),\
+            "nonce":"\(Felt(nonce).hexString)","resource_bounds":{"l1_gas":\(bound(bounds.l1Gas)),\
+            "l2_gas":\(bound(bounds.l2Gas)),"l1_data_gas":\(bound(bounds.l1DataGas))},\
+            "tip":"0x0","paymaster_data":[],"account_deployment_data":[],\
+            "nonce_data_availability_mode":"L1","fee_data_availability_mode":"L1"}]}
+            """
+    }
+
+    private static let transferSelector = Accounts.selector("transfer")
+
+    /// One sender thread a node; each makes up what is due.
+    func start() {
+        for node in ports.indices {
+            Thread.detachNewThread { [self] in send(node) }
+        }
+    }
+
+    private func send(_ node: Int) {
+        let share = Double(rate) / Double(ports.count)
+        let start = Date()
+        var sent = 0
+        for body in bodies[node] {
+            if stopping.load(ordering: .relaxed) { return }
+            let due = Double(sent) / share - Date().timeIntervalSince(start)
+            if due > 0 { Thread.sleep(forTimeInterval: due) }
+            sent += body.count
+            guard let answer = LocalHTTP.post(port: ports[node], path: "/", json: body.json) else {
+                refusals.add(UInt64(body.count), ordering: .relaxed)
+                continue
+            }
+            let text = String(decoding: answer.body, as: UTF8.self)
+            let errors = text.components(separatedBy: "\"error\"").count - 1
+            if errors > 0 { refusals.add(UInt64(errors), ordering: .relaxed) }
+        }
+    }
+
+    func stop() { stopping.store(true, ordering: .relaxed) }
+}
