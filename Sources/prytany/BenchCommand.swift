@@ -32,6 +32,8 @@ struct BenchCommand: ParsableCommand {
         var rates: String
         @Option(help: "Seconds of each measurement, after a warm-up.") var seconds = 10
         @Flag(help: "One JSON object a line.") var json = false
+        @Option(help: "Log level of the nodes.") var logLevel = "warning"
+        @Flag(help: "Keep the cluster's folder, with the logs.") var keep = false
         @Option(help: "The first JSON-RPC port.") var rpcPort = 19545
         @Option(help: "The first peer port.") var peerPort = 19645
 
@@ -57,7 +59,7 @@ struct BenchCommand: ParsableCommand {
                     validators: validators, accounts: accounts, payload: payload,
                     peerPort: peerPort, rpcPort: rpcPort))
             return try RunningCluster(
-                layout: layout, extraArguments: ["--log-level", "warning"] + arguments)
+                layout: layout, extraArguments: ["--log-level", logLevel] + arguments)
         }
     }
 
@@ -81,7 +83,8 @@ struct BenchCommand: ParsableCommand {
                     : ["--payload-rate", "\(rate / options.validators)"]
                 let cluster = try options.freshCluster(.opaque, accounts: 0, arguments: arguments)
                 let figures = try Measurement.take(
-                    cluster, offered: rate, seconds: options.seconds, load: nil)
+                    cluster, offered: rate, seconds: options.seconds, load: nil,
+                    keep: options.keep)
                 say(options.json ? figures.json : figures.text)
             }
         }
@@ -105,7 +108,8 @@ struct BenchCommand: ParsableCommand {
                     layout: cluster.layout, ports: cluster.ports, rate: rate,
                     seconds: options.seconds + Measurement.warmUpSeconds + 2)
                 let figures = try Measurement.take(
-                    cluster, offered: rate, seconds: options.seconds, load: load)
+                    cluster, offered: rate, seconds: options.seconds, load: load,
+                    keep: options.keep)
                 say(options.json ? figures.json : figures.text)
             }
         }
@@ -129,16 +133,20 @@ struct Measurement {
     var refused: UInt64 = 0
 
     static func take(
-        _ cluster: RunningCluster, offered: Int, seconds: Int, load: TransferLoad?
+        _ cluster: RunningCluster, offered: Int, seconds: Int, load: TransferLoad?, keep: Bool
     ) throws -> Measurement {
         try cluster.start()
         defer {
             load?.stop()
             cluster.stop()
-            do {
-                try FileManager.default.removeItem(atPath: cluster.layout.directory)
-            } catch {
-                complain("cannot remove \(cluster.layout.directory): \(error)")
+            if keep {
+                complain("kept \(cluster.layout.directory)")
+            } else {
+                do {
+                    try FileManager.default.removeItem(atPath: cluster.layout.directory)
+                } catch {
+                    complain("cannot remove \(cluster.layout.directory): \(error)")
+                }
             }
         }
         try waitUntilVoting(cluster)
