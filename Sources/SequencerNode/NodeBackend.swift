@@ -85,11 +85,27 @@ struct NodeBackend: RPCBackend {
     }
 
     func header(at block: BlockID) async throws(RPCFailure) -> RPCBlockHeader {
-        try read { view in try header(height(block, view), view) }
+        try read { view in
+            if block == .preConfirmed { return try nextHeader(view) }
+            return try header(height(block, view), view)
+        }
+    }
+
+    /// The pre-confirmed block: the one above the tip, empty, since nothing of it is promised yet.
+    private func nextHeader(_ view: ChainView) throws -> RPCBlockHeader {
+        let tip = try header(tip(view), view)
+        var next = tip.header
+        next.info.number = tip.header.info.number.next
+        next.parentHash = tip.hash
+        next.commitments = BlockCommitmentBuilder().finish(stateDiff: StateDiff())
+        return RPCBlockHeader(header: next, hash: .zero, finality: .preConfirmed)
     }
 
     func block(at block: BlockID) async throws(RPCFailure) -> RPCBlock {
         try read { view in
+            if block == .preConfirmed {
+                return RPCBlock(header: try nextHeader(view), transactions: [], receipts: [])
+            }
             let number = try height(block, view)
             return RPCBlock(
                 header: try header(number, view), transactions: try transactions(number, view),
@@ -99,6 +115,11 @@ struct NodeBackend: RPCBackend {
 
     func stateUpdate(at block: BlockID) async throws(RPCFailure) -> RPCStateUpdate {
         try read { view in
+            if block == .preConfirmed {
+                let tip = try header(tip(view), view)
+                return RPCStateUpdate(
+                    accepted: nil, oldRoot: tip.header.stateRoot, diff: StateDiff())
+            }
             let number = try height(block, view)
             let header = try header(number, view)
             guard let bytes = try view.stateDiff(number) else { throw RPCFailure.blockNotFound }
