@@ -23,6 +23,25 @@ package struct KernelBenchmark {
         return fieldFigures(inputs) + hashFigures(inputs) + signatureFigures(inputs)
     }
 
+    /// The figures as one line of JSON: an object whose `kernels` lists name, nanoseconds (per
+    /// operation) and iterations. `deploy/bench-kernels` reads it.
+    package static func json(_ figures: [KernelFigure]) -> String {
+        let rows = figures.map { figure in
+            """
+            {"name": "\(figure.name)", \
+            "nanoseconds": \(tenths(figure.nanosecondsPerOperation)), \
+            "iterations": \(figure.iterations)}
+            """
+        }
+        return #"{"kernels": ["# + rows.joined(separator: ", ") + "]}"
+    }
+
+    /// With one decimal.
+    private static func tenths(_ value: Double) -> String {
+        let rounded = Int(value * 10 + 0.5)
+        return "\(rounded / 10).\(rounded % 10)"
+    }
+
     private struct Inputs {
         let felts: [Felt]
         let secret: SecretKey

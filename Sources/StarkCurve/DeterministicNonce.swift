@@ -1,12 +1,12 @@
-import StarkField
+package import StarkField
 
 /// Nonces by RFC 6979, section 3.2, with HMAC-SHA256 and the order of the STARK curve.
 ///
 /// Starknet's implementations pass the hash through the padding of another library; since the hash
 /// is below 2^251, `bits2octets` gives it back as 32 bytes in every case. Extra entropy (section
 /// 3.6) is a number's big-endian bytes without leading zeros; none for zero.
-enum DeterministicNonce {
-    static func make(messageHash: Felt, secretKey: Scalar, entropy: [UInt8]) -> Scalar {
+package enum DeterministicNonce {
+    package static func make(messageHash: Felt, secretKey: Scalar, entropy: [UInt8]) -> Scalar {
         let data = secretKey.felt.bigEndianBytes + messageHash.bigEndianBytes + entropy
         var value = [UInt8](repeating: 1, count: 32)
         var key = [UInt8](repeating: 0, count: 32)

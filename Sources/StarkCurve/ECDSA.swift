@@ -136,7 +136,7 @@ public enum ECDSA {
     /// (x1 - x2)^2 X^2 - 2 ((x1 + x2)(1 + x1 x2) + 2 beta) X + (x1 x2 - 1)^2 - 4 beta (x1 + x2),
     /// which needs neither y. For a = +-b one candidate is infinity, and the polynomial is linear
     /// with the other one, the double, as its root.
-    static func isSumOrDifference(
+    package static func isSumOrDifference(
         _ a: AccumulatorPoint, _ b: (numerator: Felt, denominator: Felt), x: Felt
     ) -> Bool {
         let (n2, d2) = b

@@ -14,7 +14,7 @@ public struct StarkSignature: Hashable, Sendable {
 
 /// A signing key: an integer in 1 ..< n. Its description shows nothing of it.
 public struct SecretKey: Sendable, CustomStringConvertible {
-    let scalar: Scalar
+    package let scalar: Scalar
 
     /// Nil for zero and for n or more.
     public init?(_ value: Felt) {

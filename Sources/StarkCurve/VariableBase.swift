@@ -1,4 +1,4 @@
-import StarkField
+package import StarkField
 
 /// Multiplication of a point that is used once and of which only the x coordinate is known, and
 /// wanted.
@@ -10,12 +10,12 @@ import StarkField
 /// *Digits.* Non-adjacent digits of five bits, odd multiples up to 15; about 250 doublings at 4
 /// multiplications and 4 squarings in modified Jacobian coordinates (Cohen, Miyaji and Ono, 1998)
 /// and 42 additions at 8 and 5. Time depends on the scalar.
-enum VariableBase {
+package enum VariableBase {
     static let width = 5
 
     /// The x coordinate of scalar * (x, y) as a fraction; nil where no point has this x. The
     /// scalar isn't zero.
-    static func multiply(
+    package static func multiply(
         x: Felt, _ scalar: Scalar
     ) -> (numerator: Felt, denominator: Felt)? {
         precondition(!scalar.isZero, "a multiple by zero has no x coordinate")
@@ -64,7 +64,7 @@ enum VariableBase {
 
     /// Digits of `width` bits, odd or zero, least significant first; returns how many there are,
     /// the highest being positive. The integer is below 2^252 and isn't zero.
-    static func nonAdjacentForm(
+    package static func nonAdjacentForm(
         _ words: Scalar.Words, into digits: UnsafeMutableBufferPointer<Int8>
     ) -> Int {
         digits.initialize(repeating: 0)

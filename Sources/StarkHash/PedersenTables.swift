@@ -1,4 +1,4 @@
-import StarkCurve
+package import StarkCurve
 import StarkField
 
 /// Multiples of Pedersen's constant points for signed windows of eight bits, made at first use.
@@ -97,36 +97,36 @@ struct PedersenTables: Sendable {
 
 /// The points of `pedersen_params`: the shift point, then the bases of the two operands' low and
 /// high parts.
-enum PedersenConstants {
-    static let shiftPoint = constantPoint(
+package enum PedersenConstants {
+    package static let shiftPoint = constantPoint(
         (
             0x049e_e3eb_a8c1_6007, 0x00ee_1b87_eb59_9f16, 0x716b_0b10_2294_7733,
             0x551f_de40_50ca_6804
         ),
         (0x03ca_0cfe_4b3b_c6dd, 0xf346_d49d_06ea_0ed3, 0x4e62_1062_c0e0_56c1, 0xd040_5d26_6e10_268a)
     )
-    static let firstLowPoint = constantPoint(
+    package static let firstLowPoint = constantPoint(
         (
             0x0234_287d_cbaf_fe7f, 0x969c_7486_55fc_a9e5, 0x8fa8_120b_6d56_eb0c,
             0x1080_d179_57eb_e47b
         ),
         (0x03b0_56f1_00f9_6fb2, 0x1e88_9527_d41f_4e39, 0x9401_35dd_7a6c_94cc, 0x6ed0_268e_e89e_5615)
     )
-    static let firstHighPoint = constantPoint(
+    package static let firstHighPoint = constantPoint(
         (
             0x04fa_56f3_76c8_3db3, 0x3f9d_ab26_5655_8f33, 0x9909_9ec1_de5e_3018,
             0xb7a6_932d_ba8a_a378
         ),
         (0x03fa_0984_c931_c9e3, 0x8113_e0c0_e47e_4401, 0x5627_61f9_2a7a_23b4, 0x5168_f4e8_0ff5_b54d)
     )
-    static let secondLowPoint = constantPoint(
+    package static let secondLowPoint = constantPoint(
         (
             0x04ba_4cc1_66be_8dec, 0x7649_10f7_5b45_f74b, 0x40c6_90c7_4709_e90f,
             0x3aa3_72f0_bd2d_6997
         ),
         (0x0040_301c_f5c1_751f, 0x4b97_1e46_c4ed_e85f, 0xcac5_c59a_5ce5_ae7c, 0x4815_1f27_b24b_219c)
     )
-    static let secondHighPoint = constantPoint(
+    package static let secondHighPoint = constantPoint(
         (
             0x0543_02dc_b0e6_cc1c, 0x6e44_cca8_f61a_63bb, 0x2ca6_5048_d53f_b325,
             0xd36f_f12c_49a5_8202

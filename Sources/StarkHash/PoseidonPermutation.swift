@@ -1,5 +1,5 @@
 import StarkCurve
-import StarkField
+package import StarkField
 
 /// The permutation's constants and the permutation itself.
 ///
@@ -18,7 +18,7 @@ import StarkField
 /// - Partial rounds: x < 6, g < 2, z < 9. The square of z is below 81/32 + 1 < 3.54, its cube w in
 ///   -1 ..< 9 * 3.54 / 32 < 1. v = 2x + w + 1 < 14 is reduced to below 2, so x' = v + 2g < 6, g' < 2;
 ///   z' = 2g - 2w + c + 2 with c < 1 is above 0 and below 4 + 2 + 1 + 2 = 9.
-struct PoseidonConstants: Sendable {
+package struct PoseidonConstants: Sendable {
     static let shared = PoseidonConstants()
 
     static let fullRoundsPerHalf = 4
@@ -46,14 +46,15 @@ struct PoseidonConstants: Sendable {
     }
 
     /// The specification's constants, (4 + 83 + 4) * 3.
-    static let roundConstants: [Felt] = (0..<(2 * fullRoundsPerHalf + partialRounds) * 3).map {
-        index in
-        let digest = SHA256.hash("Hades\(index)".utf8)
-        func word(_ number: Int) -> UInt64 {
-            digest[8 * number..<8 * number + 8].reduce(0) { $0 << 8 | UInt64($1) }
+    package static let roundConstants: [Felt] = (0..<(2 * fullRoundsPerHalf + partialRounds) * 3)
+        .map {
+            index in
+            let digest = SHA256.hash("Hades\(index)".utf8)
+            func word(_ number: Int) -> UInt64 {
+                digest[8 * number..<8 * number + 8].reduce(0) { $0 << 8 | UInt64($1) }
+            }
+            return Felt(reducingBigEndianWords: (word(0), word(1), word(2), word(3)))
         }
-        return Felt(reducingBigEndianWords: (word(0), word(1), word(2), word(3)))
-    }
 
     static func compress(_ constants: [Felt]) -> [Felt] {
         let firstPartial = 3 * fullRoundsPerHalf

@@ -2,7 +2,7 @@ import StarkField
 import TestSupport
 import Testing
 
-@testable import StarkCurve
+import StarkCurve
 
 private func felt(_ value: (any Sendable)?) throws -> Felt {
     let text = try #require(value as? String)

@@ -2,7 +2,7 @@ import StarkField
 import TestSupport
 import Testing
 
-@testable import StarkCurve
+import StarkCurve
 
 @Suite("Signatures")
 struct SignatureTests {

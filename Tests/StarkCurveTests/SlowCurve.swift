@@ -1,7 +1,7 @@
 import StarkField
 import TestSupport
 
-@testable import StarkCurve
+import StarkCurve
 
 /// The slow twin of the curve: affine points, nil for infinity, one division per step.
 struct SlowPoint: Equatable {

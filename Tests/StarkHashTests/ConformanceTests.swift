@@ -4,7 +4,7 @@ import StarkField
 import TestSupport
 import Testing
 
-@testable import StarkHash
+import StarkHash
 
 private func felt(_ value: (any Sendable)?) throws -> Felt {
     let text = try #require(value as? String)

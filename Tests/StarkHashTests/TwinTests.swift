@@ -3,7 +3,7 @@ import StarkField
 import TestSupport
 import Testing
 
-@testable import StarkHash
+import StarkHash
 
 @Suite("Hashes against their slow twins")
 struct TwinTests {
