@@ -28,6 +28,9 @@ import WireCodec
 package struct Replica: Sendable {
     /// Messages of one peer whose signatures are being checked.
     package static let unverifiedPerPeer = 8192
+    /// Heights that execution may be above storage, and that a leader opens a block above it.
+    static let executionLead: UInt64 = 160
+    static let openingLead: UInt64 = 64
     /// Transactions in one gossip message, in bytes.
     static let gossipBytes = 512 * 1024
 
@@ -69,6 +72,8 @@ package struct Replica: Sendable {
     var heldUntil: Tick?
     /// The last window in which the log shows my leader objects from before this start (I4).
     var closedWindow: Window?
+    /// The highest final height that storage holds.
+    var storedHeight: Height
     package internal(set) var halted: HaltReason?
     package internal(set) var started = false
 
@@ -91,6 +96,7 @@ package struct Replica: Sendable {
         tree = BlockTree(tip: tip, finalHashes: finalHashes, genesisHash: genesisHash)
         catchUp = CatchUp(
             configuration: configuration.catchUp, peerCount: committee.powers.count)
+        storedHeight = tip.height
         pendingCount = Array(repeating: 0, count: committee.powers.count)
         restore(records, now: now)
     }
@@ -119,7 +125,7 @@ package struct Replica: Sendable {
         case .execution(let result): executed(result, now, &effects)
         case .admitted(let admissions): admit(admissions, now, &effects)
         case .turnEnded: settle(now, &effects)
-        case .committed(let height): committed(through: height, &effects)
+        case .committed(let height): committed(through: height, now, &effects)
         case .servedFinal(let reply, let peer):
             if let reply { effects.append(.send(.finalReply(reply), to: peer)) }
         case .servedBlock(let body, let peer): effects.append(.send(.block(body), to: peer))
@@ -301,7 +307,13 @@ package struct Replica: Sendable {
 
     /// The log may forget slots that a stored final block covers, but keeps the statements of that
     /// block's whole window (they bind until it ends).
-    private mutating func committed(through height: Height, _ effects: inout [ReplicaEffect]) {
+    private mutating func committed(
+        through height: Height, _ now: Moment, _ effects: inout [ReplicaEffect]
+    ) {
+        storedHeight = max(storedHeight, height)
+        for node in tree.ordered where node.execution == .waiting {
+            beginExecution(of: node.key, now, &effects)
+        }
         guard height >= tip.height else { return }
         let length = configuration.consensus.windowLength
         let window = tip.reference.slot.window(length: length)

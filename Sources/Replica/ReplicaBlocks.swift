@@ -144,7 +144,8 @@ extension Replica {
     ) {
         guard let node = tree[key], node.execution == .waiting,
             let parentKey = tree.executionKey(of: node.parent),
-            let parent = tree.continuation(of: node.parent)
+            let parent = tree.continuation(of: node.parent),
+            node.height.rawValue <= storedHeight.rawValue + Self.executionLead
         else { return }
         if let reason = fault(of: node.opening.value, after: parent) {
             condemn(key, reason, now, &effects)

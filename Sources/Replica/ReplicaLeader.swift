@@ -97,7 +97,9 @@ extension Replica {
         guard let permission = leader.permitted, let signer else { return false }
         let window = permission.slot.window(length: configuration.consensus.windowLength)
         if let closedWindow, window <= closedWindow { return false }
-        guard let parent = tree.continuation(of: permission.parent) else { return false }
+        guard let parent = tree.continuation(of: permission.parent),
+            parent.height.rawValue <= storedHeight.rawValue + Self.openingLead
+        else { return false }
         let opening = Opening(
             chain: committee.chain, epoch: committee.epoch, slot: permission.slot,
             height: parent.height.next, parent: permission.parent,

@@ -18,23 +18,34 @@ struct PendingCommit: Sendable {
     let certificate: Certificate
 }
 
-/// Off the critical path: computes state roots and block hashes of executed blocks, and writes final
-/// ones, as many as wait in one durable commit. Blocks that wait to be hashed go before commits, so
-/// that a slow disk does not hold back the hashes that headers need.
+/// Off the critical path: computes state roots and block hashes of executed blocks, and hands final
+/// ones to the storage thread. Hashing never waits for the disk: headers need hashes soon, and what
+/// is not stored yet is read from the layers above storage.
 final class ChainThread: @unchecked Sendable {
     enum Item: Sendable {
         case hash(HashWork)
         case drop(ExecutionKey)
         case commit(PendingCommit)
+        /// These blocks are on disk.
+        case stored([ExecutionKey])
+    }
+
+    /// Final blocks with everything that a commit writes.
+    struct StoreWork: Sendable {
+        let batch: FinalBatch
+        let blocks: [FinalBlock]
+        let outputs: [BlockOutput]
     }
 
     private struct Hashed {
         let blockHash: Felt
         let header: BlockHeader?
+        let changes: StateChanges
     }
 
     private let store: ChainStore
     private let thread = WorkerThread<Item>(name: "chain", bound: 1 << 16)
+    private let storage = WorkerThread<StoreWork>(name: "storage", bound: 1 << 16)
     private let answer: @Sendable (ExecutionResult) -> Void
     private let stored: @Sendable ([FinalBlock], [BlockOutput]) -> Void
     private let failed: @Sendable (String) -> Never
@@ -62,30 +73,31 @@ final class ChainThread: @unchecked Sendable {
 
     func start() {
         thread.start { [self] items in
-            work(items)
+            for item in items {
+                switch item {
+                case .hash(let work): hash(work)
+                case .drop(let key):
+                    overlay.drop(key)
+                    hashed[key] = nil
+                case .commit(let pending): prepare(pending)
+                case .stored(let keys): forget(keys)
+                }
+            }
+            return nil
+        }
+        storage.start { [self] works in
+            write(works)
             return nil
         }
     }
 
     func post(_ item: Item) { thread.post(item) }
     var depth: Int { thread.depth }
+    var storageDepth: Int { storage.depth }
     func stop() {
         thread.stop()
+        storage.stop()
         view.end()
-    }
-
-    private func work(_ items: [Item]) {
-        var commits: [PendingCommit] = []
-        for item in items {
-            switch item {
-            case .hash(let work): hash(work)
-            case .drop(let key):
-                overlay.drop(key)
-                hashed[key] = nil
-            case .commit(let pending): commits.append(pending)
-            }
-        }
-        if !commits.isEmpty { commit(commits) }
     }
 
     // MARK: - Hashing
@@ -105,7 +117,8 @@ final class ChainThread: @unchecked Sendable {
                 result = try hash(work, content, parentHash)
             } else {
                 result = Hashed(
-                    blockHash: OpaqueHash.blockHash(work.header, parent: parentHash), header: nil)
+                    blockHash: OpaqueHash.blockHash(work.header, parent: parentHash), header: nil,
+                    changes: StateChanges())
             }
             hashed[work.key] = result
             answer(.hashed(work.key, blockHash: Digest(result.blockHash)))
@@ -122,47 +135,58 @@ final class ChainThread: @unchecked Sendable {
         let header = BlockHeader(
             info: content.info, parentHash: parentHash, stateRoot: commitment.stateRoot,
             commitments: content.commitments)
-        return Hashed(blockHash: header.hash(), header: header)
+        return Hashed(blockHash: header.hash(), header: header, changes: commitment.changes)
     }
 
     // MARK: - Storing
 
-    private func commit(_ commits: [PendingCommit]) {
+    private func prepare(_ pending: PendingCommit) {
         var batch = FinalBatch()
-        var blocks: [FinalBlock] = []
-        var outputs: [BlockOutput] = []
-        do {
-            var nodes: [[UInt8]: [UInt8]?] = [:]
-            for pending in commits {
-                for (index, entry) in pending.blocks.enumerated() {
-                    let isLast = index == pending.blocks.count - 1
-                    let key = entry.block.key
-                    guard let known = hashed.removeValue(forKey: key) else {
-                        failed("block \(entry.block.reference) is final and was never hashed")
-                    }
-                    if known.header != nil {
-                        for write in TrieRecords.writes(try overlay.commit(key)) {
-                            nodes[write.key] = .some(write.node)
-                        }
-                    }
-                    batch.blocks.append(
-                        ChainRecords.writes(
-                            entry.block, output: entry.output, header: known.header,
-                            certificate: isLast ? pending.certificate : nil))
-                    batch.blockHashes.append(
-                        BlockHashWrite(
-                            height: entry.block.body.height, hash: Digest(known.blockHash)))
-                    tipHash = known.blockHash
-                    tipKey = key
-                    blocks.append(entry.block)
-                    outputs.append(entry.output)
-                }
+        var nodes: [[UInt8]: [UInt8]?] = [:]
+        for (index, entry) in pending.blocks.enumerated() {
+            let isLast = index == pending.blocks.count - 1
+            guard let known = hashed[entry.block.key] else {
+                failed("block \(entry.block.reference) is final and was never hashed")
             }
-            batch.trieNodes = nodes.map { TrieWrite(key: $0.key, node: $0.value) }
-            try store.commit(batch)
-            try view.renew()
+            for write in TrieRecords.writes(known.changes) {
+                nodes[write.key] = .some(write.node)
+            }
+            batch.blocks.append(
+                ChainRecords.writes(
+                    entry.block, output: entry.output, header: known.header,
+                    certificate: isLast ? pending.certificate : nil))
+            batch.blockHashes.append(
+                BlockHashWrite(
+                    height: entry.block.body.height, hash: Digest(known.blockHash)))
+        }
+        batch.trieNodes = nodes.map { TrieWrite(key: $0.key, node: $0.value) }
+        storage.post(
+            StoreWork(
+                batch: batch, blocks: pending.blocks.map(\.block),
+                outputs: pending.blocks.map(\.output)))
+    }
+
+    /// Everything that waits goes into one durable commit, on the storage thread.
+    private func write(_ works: [StoreWork]) {
+        do throws(StoreError) {
+            try store.commit(works.map(\.batch))
         } catch { failed("cannot store final blocks: \(error)") }
-        stored(blocks, outputs)
+        let blocks = works.flatMap(\.blocks)
+        thread.post(.stored(blocks.map(\.key)))
+        stored(blocks, works.flatMap(\.outputs))
+    }
+
+    /// Storage holds these now: their layers are no longer read.
+    private func forget(_ keys: [ExecutionKey]) {
+        do {
+            try view.renew()
+            for key in keys {
+                guard let known = hashed.removeValue(forKey: key) else { continue }
+                if known.header != nil { _ = try overlay.commit(key) }
+                tipHash = known.blockHash
+                tipKey = key
+            }
+        } catch { failed("cannot go on from stored blocks: \(error)") }
     }
 }
 

@@ -305,7 +305,8 @@ final class RunningNode: Service {
                 board: board,
                 depths: [
                     "replica": loop.depth, "log": log.depth, "execution": execution.depth,
-                    "chain": chain.depth, "admission": admission.depth,
+                    "chain": chain.depth, "storage": chain.storageDepth,
+                    "admission": admission.depth,
                     "signatures": verifier.depth, "serve": server.depth,
                 ], syncs: log.syncCount, transport: transport.statistics())
             do {
