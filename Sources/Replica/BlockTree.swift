@@ -124,11 +124,12 @@ struct BlockTree {
         keyByHash[hash].flatMap { nodes[$0] }
     }
 
-    /// False when the slot already has its bound of openings.
-    mutating func insert(_ node: BlockNode) -> Bool {
+    /// False when the slot already has its bound of openings, which a block that a certificate
+    /// names (`isNamed`) is above.
+    mutating func insert(_ node: BlockNode, isNamed: Bool = false) -> Bool {
         guard nodes[node.key] == nil else { return false }
         var keys = keysBySlot[node.slot] ?? []
-        guard keys.count < Self.openingsPerSlot else { return false }
+        guard isNamed || keys.count < Self.openingsPerSlot else { return false }
         keys.append(node.key)
         keysBySlot[node.slot] = keys
         nodes[node.key] = node

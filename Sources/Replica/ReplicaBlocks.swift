@@ -78,16 +78,19 @@ extension Replica {
     mutating func accept(
         _ body: BlockBody, digests: [Digest], _ now: Moment, _ effects: inout [ReplicaEffect]
     ) {
-        guard body.slot > tip.reference.slot, let key = assemble(body, digests: digests) else {
-            return
-        }
+        guard body.slot > tip.reference.slot,
+            let key = assemble(body, digests: digests, &effects)
+        else { return }
         beginExecution(of: key, now, &effects)
         if let summary = tree[key]?.summary { drive(.receivedHeader(summary), now, &effects) }
     }
 
     /// Inserts a whole verified body; `digests` are those of opening, chunks and header. Nil when
     /// the parts do not chain, or when it is known already.
-    mutating func assemble(_ body: BlockBody, digests: [Digest]) -> ExecutionKey? {
+    mutating func assemble(
+        _ body: BlockBody, digests: [Digest], isFinal: Bool = false,
+        _ effects: inout [ReplicaEffect]
+    ) -> ExecutionKey? {
         guard digests.count == body.chunks.count + 2 else { return nil }
         let key = digests[0]
         let reference = BlockReference(slot: body.slot, hash: digests[digests.count - 1])
@@ -102,14 +105,26 @@ extension Replica {
         guard body.header.value.lastChunk == digests[digests.count - 2],
             Int(body.header.value.chunkCount) == body.chunks.count
         else { return nil }
+        let isNamed = isFinal || consensus.isNamed(reference)
         if tree[key] == nil {
             _ = tree.insert(
-                BlockNode(key: key, opening: body.opening, isOwn: false, isLogged: false))
+                BlockNode(key: key, opening: body.opening, isOwn: false, isLogged: false),
+                isNamed: isNamed)
         }
         guard let node = tree[key], node.header == nil else { return nil }
-        // Chunks streamed earlier are a prefix of these, or of an equivocation's other branch.
+        // Chunks streamed earlier are a prefix of these, or an equivocation's other branch: that
+        // one gives way when a certificate names this.
         let known = node.chunks.count
-        guard known <= body.chunks.count, node.tail == digests[known] else { return nil }
+        if known > body.chunks.count || node.tail != digests[known] {
+            guard isNamed, !node.isOwn else { return nil }
+            mempool.returned(node.identities)
+            effects.append(.execute(.drop(key)))
+            tree.update(key) {
+                $0.execution = .waiting
+                $0.verdict = .none
+                $0.identities = []
+            }
+        }
         tree.update(key) {
             $0.chunks = body.chunks
             $0.tail = digests[digests.count - 2]

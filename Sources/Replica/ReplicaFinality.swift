@@ -141,7 +141,7 @@ extension Replica {
                 return
             }
             if tree.node(named: reference.hash) == nil {
-                guard assemble(body, digests: part) != nil else {
+                guard assemble(body, digests: part, isFinal: true, &effects) != nil else {
                     catchUp.failed(peer, now: now.tick)
                     return
                 }

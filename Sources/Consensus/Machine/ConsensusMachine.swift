@@ -175,6 +175,12 @@ package struct ConsensusMachine: Sendable {
         }
     }
 
+    /// Whether a certificate that is held names this very block.
+    package func isNamed(_ reference: BlockReference) -> Bool {
+        guard let state = slots[reference.slot] else { return false }
+        return state.notarised == reference || state.finalised == reference
+    }
+
     /// No block has become final for the standstill interval.
     package func isStalled(now: Tick) -> Bool {
         now.nanoseconds(since: lastFinalAt) > configuration.standstillInterval
