@@ -59,7 +59,10 @@ public struct AccumulatorPoint: Sendable {
     }
 
     /// Adds an affine point: 8 multiplications (one shares its reduction) and 2 squarings.
-    @inlinable @inline(__always)
+    ///
+    /// Never inlined: it is some 8 KB of code, and a few copies of it would fill the cache of
+    /// instructions.
+    @inline(never)
     public mutating func add(_ point: CurvePoint) {
         let u2 = LooseFelt.product(LooseFelt(point.x), zz)
         let s2 = LooseFelt.product(LooseFelt(point.y), zzz)
@@ -81,8 +84,8 @@ public struct AccumulatorPoint: Sendable {
     }
 
     /// The x coordinates agree, or this is infinity.
-    @usableFromInline @inline(never)
-    mutating func addExceptional(_ point: CurvePoint, _ s2: LooseFelt) {
+    @inline(never)
+    private mutating func addExceptional(_ point: CurvePoint, _ s2: LooseFelt) {
         if isInfinity {
             self = AccumulatorPoint(point)
         } else if s2.assumedReduced == y.assumedReduced {
@@ -102,7 +105,7 @@ public struct AccumulatorPoint: Sendable {
     public mutating func subtract(_ point: CurvePoint) { add(-point) }
 
     /// Doubling: 6 multiplications and 4 squarings. Infinity stays infinity.
-    @inlinable
+    @inline(never)
     public mutating func double() {
         let u = y.doubled  // < 2p
         let v = u.squared
@@ -119,7 +122,7 @@ public struct AccumulatorPoint: Sendable {
     }
 
     /// Adds another accumulator: 12 multiplications and 2 squarings.
-    @inlinable
+    @inline(never)
     public mutating func add(_ other: AccumulatorPoint) {
         if other.isInfinity { return }
         let u1 = LooseFelt.product(x, other.zz)

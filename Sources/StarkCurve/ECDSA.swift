@@ -18,6 +18,9 @@ public import StarkField
 /// addresses still depend on the nonce's shares: signing isn't protected against somebody who
 /// measures the same machine's caches.
 public enum ECDSA {
+    /// Makes the generator's table, some milliseconds of work, so that no first signature has to.
+    public static func prepare() { _ = FixedBase.generator }
+
     /// 2^251, least significant word first.
     private static func isBelowLimit(_ value: Felt) -> Bool {
         value.bigEndianWords.0 < 1 << 59

@@ -8,6 +8,9 @@ public import StarkField
 /// The partial sums never meet an equal or opposite point unless a discrete logarithm between the
 /// constant points is known; the additions handle that case all the same.
 public enum Pedersen {
+    /// Makes the tables, some milliseconds of work, so that no first hash has to.
+    public static func prepare() { _ = PedersenTables.shared }
+
     public static func hash(_ a: Felt, _ b: Felt) -> Felt {
         guard let x = PedersenTables.shared.sum(a, b).affineX else { return unreachable(a, b) }
         return x

@@ -47,10 +47,8 @@ struct PedersenTables: Sendable {
             var result = AccumulatorPoint(shift)
             @inline(__always)
             func add(_ step: Int, _ digit: Int16) {
-                if digit > 0 {
-                    result.add(table[Int(digit) &- 1])
-                } else if digit < 0 {
-                    result.subtract(table[-Int(digit) &- 1])
+                if digit != 0 {
+                    result.add(table[abs(Int(digit)) &- 1], negated: digit < 0)
                 }
             }
             PedersenTables.digits(of: a, isSecond: false, add)

@@ -4,6 +4,10 @@ public import StarkField
 /// the matrix [3, 1, 1; 1, -1, 1; 1, 1, -2] (Grassi et al., "Poseidon", 2019; parameters: StarkWare,
 /// poseidon3). `PlainPoseidon` is its slow twin.
 public enum Poseidon {
+    /// Derives the round constants, some hundred microseconds of work, so that no first hash has
+    /// to.
+    public static func prepare() { _ = PoseidonConstants.shared }
+
     /// Two field elements to one.
     public static func hash(_ a: Felt, _ b: Felt) -> Felt {
         var state = (a, b, Felt(2))

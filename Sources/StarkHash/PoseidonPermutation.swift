@@ -82,9 +82,16 @@ package struct PoseidonConstants: Sendable {
         }
     }
 
-    @inline(__always)
-    private static func cube(_ value: LooseFelt) -> LooseFelt {
-        .product(value.squaredPlusPrime, value)
+    /// The three S-boxes of a full round. Never inlined: it is some 5 KB of code, of which eight
+    /// copies would fill the cache of instructions.
+    @inline(never)
+    private static func cubes(
+        _ x: LooseFelt, _ y: LooseFelt, _ z: LooseFelt
+    ) -> (LooseFelt, LooseFelt, LooseFelt) {
+        (
+            .product(x.squaredPlusPrime, x), .product(y.squaredPlusPrime, y),
+            .product(z.squaredPlusPrime, z)
+        )
     }
 
     private static func permute(
@@ -98,7 +105,7 @@ package struct PoseidonConstants: Sendable {
             (x, y, z) = fullRound(x, y, z, constants, 3 * round)
         }
         // The last full round of the first half, into the partial rounds' form.
-        let (a, b, c) = (cube(x), cube(y), cube(z))
+        let (a, b, c) = cubes(x, y, z)
         let sum = a &+ b
         x = sum &+ a &+ a &+ c
         var g = (a &+ a &+ c).weaklyReduced
@@ -118,7 +125,7 @@ package struct PoseidonConstants: Sendable {
         for round in 0..<3 {
             (x, y, z) = fullRound(x, y, z, constants, 98 + 3 * round)
         }
-        let (d, e, f) = (cube(x), cube(y), cube(z))
+        let (d, e, f) = cubes(x, y, z)
         let lastSum = d &+ e
         return (
             (lastSum &+ d &+ d &+ f).reduced, (d &+ f &+ .primes(1) &- e).reduced,
@@ -132,7 +139,7 @@ package struct PoseidonConstants: Sendable {
         _ x: LooseFelt, _ y: LooseFelt, _ z: LooseFelt,
         _ constants: UnsafeBufferPointer<LooseFelt>, _ index: Int
     ) -> (LooseFelt, LooseFelt, LooseFelt) {
-        let (a, b, c) = (cube(x), cube(y), cube(z))
+        let (a, b, c) = cubes(x, y, z)
         let sum = a &+ b
         return (
             sum &+ a &+ a &+ c &+ constants[index],
