@@ -95,7 +95,9 @@ package enum ConfigurationFile {
         do {
             text = try String(contentsOfFile: path, encoding: .utf8)
         } catch {
-            throw .unreadable(path: path, reason: "\(error.localizedDescription)")
+            let exists = FileManager.default.fileExists(atPath: path)
+            throw .unreadable(
+                path: path, reason: exists ? "\(error.localizedDescription)" : "no such file")
         }
         do {
             return try YAMLDecoder().decode(type, from: text)

@@ -72,9 +72,11 @@ package final class Node: Sendable {
     private let meter = LatencyMeter()
 
     package init(configurationPath: String, options: NodeOptions = NodeOptions()) throws {
-        let folder = URL(fileURLWithPath: configurationPath).deletingLastPathComponent()
+        let folder = URL(fileURLWithPath: configurationPath).absoluteURL
+            .deletingLastPathComponent()
         func resolve(_ path: String) -> String {
-            path.hasPrefix("/") ? path : folder.appendingPathComponent(path).standardized.path
+            path.hasPrefix("/")
+                ? path : folder.appendingPathComponent(path).standardizedFileURL.path
         }
         configuration = try ConfigurationFile.read(NodeConfiguration.self, at: configurationPath)
         self.options = options
