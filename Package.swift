@@ -14,6 +14,14 @@ func layer(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
     .target(name: name, dependencies: dependencies, swiftSettings: settings)
 }
 
+/// A target whose tests reach its internal parts. The flag is here, and not on the command line, so
+/// that the product and the tests are one build.
+func testableLayer(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+    .target(
+        name: name, dependencies: dependencies,
+        swiftSettings: settings + [.unsafeFlags(["-enable-testing"])])
+}
+
 func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
     .testTarget(
         name: name, dependencies: dependencies + ["TestSupport"], path: "Tests/\(name)",
@@ -50,7 +58,7 @@ var targets: [Target] = [
     .systemLibrary(name: "CLMDB", pkgConfig: "lmdb", providers: [.apt(["liblmdb-dev"])]),
     // Layer 1
     layer("StateTrie", ["StarkField", "StarkHash"]),
-    layer(
+    testableLayer(
         "Execution", ["Primitives", "WireCodec", "StarkField", "StarkCurve", "StarkHash"]),
     layer("Consensus", ["Primitives", "WireCodec"]),
     layer("Mempool", ["Primitives", "WireCodec"]),
@@ -62,11 +70,11 @@ var targets: [Target] = [
             "Mempool", "Replication",
         ]),
     // Layer 2
-    layer("Storage", ["Primitives", "WireCodec", "CLMDB"]),
-    layer(
+    testableLayer("Storage", ["Primitives", "WireCodec", "CLMDB"]),
+    testableLayer(
         "Transport",
         ["Primitives", "WireCodec", "COpenSSL", "CNghttp2", nioCore, nioPosix, logging]),
-    layer(
+    testableLayer(
         "RPC",
         [
             "Primitives", "StarkField", "Execution", hummingbird, httpTypes, nioHTTPTypes,
