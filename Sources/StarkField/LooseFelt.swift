@@ -96,45 +96,28 @@ struct WideProduct {
         (t7, t6) = multiplyAdd(a.l3, b.l3, t6, carry)
     }
 
-    /// Square: four squares, and six cross products added twice (doubling them by shifts is slower
-    /// where double-word shifts are microcode).
+    /// Square, 10 multiplications: cross products are taken with doubled limbs. The operand must lie
+    /// below 2^255.
     @inlinable @inline(__always)
     init(squareOf a: LooseFelt) {
+        // 2 (a1, a2, a3) as (d1, d2, d3); 2 (a2, a3) as (e2, d3).
+        let d1 = a.l1 &<< 1
+        let d2 = a.l2 &<< 1 | a.l1 &>> 63
+        let d3 = a.l3 &<< 1 | a.l2 &>> 63
+        let e2 = a.l2 &<< 1
         var carry: UInt64
-        var c1: UInt64
-        var c2: UInt64
-        var c3: UInt64
-        var c4: UInt64
-        var c5: UInt64
-        var c6: UInt64
-        (carry, c1) = multiplyAdd(a.l0, a.l1, 0, 0)
-        (carry, c2) = multiplyAdd(a.l0, a.l2, carry, 0)
-        (c4, c3) = multiplyAdd(a.l0, a.l3, carry, 0)
-        (carry, c3) = multiplyAdd(a.l1, a.l2, c3, 0)
-        (c5, c4) = multiplyAdd(a.l1, a.l3, c4, carry)
-        (c6, c5) = multiplyAdd(a.l2, a.l3, c5, 0)
+        (carry, t0) = multiplyAdd(a.l0, a.l0, 0, 0)
+        (carry, t1) = multiplyAdd(a.l0, d1, carry, 0)
+        (carry, t2) = multiplyAdd(a.l0, d2, carry, 0)
+        (t4, t3) = multiplyAdd(a.l0, d3, carry, 0)
 
-        let s0 = a.l0.multipliedFullWidth(by: a.l0)
-        let s1 = a.l1.multipliedFullWidth(by: a.l1)
-        let s2 = a.l2.multipliedFullWidth(by: a.l2)
-        let s3 = a.l3.multipliedFullWidth(by: a.l3)
-        var over: UInt64 = 0
-        t0 = s0.low
-        t1 = addWithCarry(s0.high, c1, &over)
-        t2 = addWithCarry(s1.low, c2, &over)
-        t3 = addWithCarry(s1.high, c3, &over)
-        t4 = addWithCarry(s2.low, c4, &over)
-        t5 = addWithCarry(s2.high, c5, &over)
-        t6 = addWithCarry(s3.low, c6, &over)
-        t7 = s3.high &+ over
-        over = 0
-        t1 = addWithCarry(t1, c1, &over)
-        t2 = addWithCarry(t2, c2, &over)
-        t3 = addWithCarry(t3, c3, &over)
-        t4 = addWithCarry(t4, c4, &over)
-        t5 = addWithCarry(t5, c5, &over)
-        t6 = addWithCarry(t6, c6, &over)
-        t7 = t7 &+ over
+        (carry, t2) = multiplyAdd(a.l1, a.l1, t2, 0)
+        (carry, t3) = multiplyAdd(a.l1, e2, t3, carry)
+        (t5, t4) = multiplyAdd(a.l1, d3, t4, carry)
+
+        (carry, t4) = multiplyAdd(a.l2, a.l2, t4, 0)
+        (t6, t5) = multiplyAdd(a.l2, a.l3 &<< 1, t5, carry)
+        (t7, t6) = multiplyAdd(a.l3, a.l3, t6, 0)
     }
 
     @inlinable @inline(__always)
@@ -267,7 +250,7 @@ extension LooseFelt {
         (WideProduct(a, b) &+ WideProduct(c, d)).reducedNonNegative
     }
 
-    /// Montgomery square plus p: above 0, and at most (A*A/32 + 1)p, for any operand.
+    /// Montgomery square plus p: above 0, and at most (A*A/32 + 1)p, for operands below 2^255.
     @inlinable @inline(__always)
     public var squaredPlusPrime: LooseFelt {
         var wide = WideProduct(squareOf: self)
