@@ -32,6 +32,8 @@ struct BlockNode {
     var blockHash: Digest?
     /// Mempool hashes of the executed transactions.
     var identities: [Digest] = []
+    /// The pool was told that no block holds its transactions: this node leads on another branch.
+    var isReleased = false
     let isOwn: Bool
     /// The body is in the log already.
     var isLogged: Bool
@@ -98,6 +100,10 @@ struct BlockTree {
     private(set) var tip: FinalTip
     /// Starknet block hashes of final heights, where computed.
     private(set) var finalHashes: [Height: Digest]
+    /// Starknet block hashes of final heights as final headers state them.
+    private var finalStatements: [Height: Digest] = [:]
+    /// A final header states another hash than was computed here.
+    private(set) var hashMismatch: HaltReason?
     /// Final blocks whose hash is still being computed.
     private var finalKeys: [ExecutionKey: Height] = [:]
     private(set) var genesisHash: Digest
@@ -184,18 +190,32 @@ struct BlockTree {
             }
             reference = node.parent
         }
-        return finalHashes[height]
+        return finalStatements[height] ?? finalHashes[height]
     }
 
     mutating func hashed(_ key: ExecutionKey, _ blockHash: Digest) {
         if let height = finalKeys.removeValue(forKey: key) {
             finalHashes[height] = blockHash
+            compare(height)
         }
         update(key) { $0.blockHash = blockHash }
     }
 
+    private mutating func compare(_ height: Height) {
+        guard let stated = finalStatements[height], let computed = finalHashes[height],
+            stated != computed
+        else { return }
+        hashMismatch = .blockHashMismatch(height: height, header: stated, computed: computed)
+    }
+
     /// Makes `node` the final tip. Its children stay; everything else is for `prune`.
-    mutating func finalise(_ node: BlockNode, reference: BlockReference) {
+    mutating func finalise(_ node: BlockNode, reference: BlockReference, lag: UInt64) {
+        if let header = node.header?.value {
+            let height = node.height.rawValue
+            let stated = Height(height > lag ? height - lag : 0)
+            finalStatements[stated] = header.laggedBlockHash
+            compare(stated)
+        }
         tip = FinalTip(reference: reference, key: node.key, opening: node.opening.value)
         if let hash = node.blockHash {
             finalHashes[node.height] = hash
@@ -204,6 +224,7 @@ struct BlockTree {
         }
         if node.height.rawValue > Self.keptHashes {
             finalHashes[Height(node.height.rawValue - Self.keptHashes)] = nil
+            finalStatements[Height(node.height.rawValue - Self.keptHashes)] = nil
         }
         finalHashes[Height(0)] = genesisHash
         remove(node.key)

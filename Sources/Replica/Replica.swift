@@ -67,6 +67,8 @@ package struct Replica: Sendable {
     var range: RangeProgress?
     /// Blocks whose Notar this node's own view holds, and when to look at them again.
     var held = 0
+    /// Chunks and headers that came before what they continue.
+    var early: [Slot: EarlyParts] = [:]
     /// Transactions of this node's users, not yet sent to peers.
     var gossip: [TransactionBytes] = []
     var heldUntil: Tick?
@@ -144,7 +146,7 @@ package struct Replica: Sendable {
 
     /// The earliest time at which `clock` is due.
     package var nextDeadline: Tick? {
-        [consensus.nextDeadline, leaderDeadline, catchUp.nextDeadline, heldDeadline]
+        [consensus.nextDeadline, leaderDeadline, catchUpDeadline, heldDeadline]
             .compactMap { $0 }.min()
     }
 
@@ -152,7 +154,7 @@ package struct Replica: Sendable {
     package func timers(now: Tick) -> [(name: String, nanoseconds: UInt64)] {
         let all: [(String, Tick?)] = [
             ("consensus", consensus.nextDeadline), ("leader", leaderDeadline),
-            ("catch_up", catchUp.nextDeadline), ("held_blocks", heldDeadline),
+            ("catch_up", catchUpDeadline), ("held_blocks", heldDeadline),
         ]
         return all.compactMap { name, due in
             due.map { (name, $0.nanoseconds(since: now)) }
@@ -200,11 +202,16 @@ package struct Replica: Sendable {
             finalise(references, certificate, now, &effects)
         case .enteredWindow(let window, let leaderIndex):
             effects.append(.note(.enteredWindow(window, leader: leaderIndex)))
+            // I may not go on with what I led before the restart (I4): give the window up at once.
+            if leaderIndex == own, let closedWindow, window <= closedWindow {
+                inputs.append(.invalidLeaderBlock(window))
+            }
         case .skipped(let window, let slot, let reason):
             effects.append(.note(.skipped(window, from: slot, reason: "\(reason)")))
         case .evidence(let evidence):
             effects.append(.note(.evidence("\(evidence)", guilty: evidence.guilty)))
-        case .wantBlock(let reference, let hints): want(reference, hints, now, &effects)
+        case .wantBlock(let reference, let hints):
+            want(reference, hints, now, &inputs, &effects)
         case .broadcastStatus(let status): effects.append(.broadcast(.status(status)))
         case .rebroadcastOwn(let statements):
             for statement in statements { effects.append(.broadcast(.statement(statement))) }

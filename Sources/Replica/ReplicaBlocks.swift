@@ -3,6 +3,31 @@ import Mempool
 import Primitives
 import Replication
 
+/// Verified parts of one slot's stream that came before what they continue, in bounded number.
+struct EarlyParts: Sendable {
+    static let maximumSlots = 64
+    static let maximumChunks = 64
+    static let maximumHeaders = 4
+
+    private(set) var chunks: [(chunk: Chunk, digest: Digest)] = []
+    private(set) var headers: [(header: SignedHeader, digest: Digest)] = []
+
+    var isEmpty: Bool { chunks.isEmpty && headers.isEmpty }
+
+    mutating func keep(_ chunk: Chunk, _ digest: Digest) {
+        guard chunks.count < Self.maximumChunks, !chunks.contains(where: { $0.digest == digest })
+        else { return }
+        chunks.append((chunk, digest))
+    }
+
+    mutating func keep(_ header: SignedHeader, _ digest: Digest) {
+        guard headers.count < Self.maximumHeaders,
+            !headers.contains(where: { $0.digest == digest })
+        else { return }
+        headers.append((header, digest))
+    }
+}
+
 /// How the parts of a block come together, are executed and judged.
 extension Replica {
     /// How far ahead of this node's clock a block's timestamp may be, in seconds.
@@ -18,6 +43,7 @@ extension Replica {
         guard
             tree.insert(BlockNode(key: key, opening: opening, isOwn: isOwn, isLogged: isOwn))
         else { return }
+        defer { retryEarly(slot, now, &effects) }
         if let other = tree.keys(at: slot).first, other != key, let first = tree[other] {
             let leader = schedule.leader(
                 of: slot.window(length: configuration.consensus.windowLength))
@@ -42,6 +68,18 @@ extension Replica {
     ) {
         let value = chunk.header.value
         heard(value.slot, .chunk(value.slot), now, &effects)
+        if place(chunk, digest: digest, &effects) {
+            retryEarly(value.slot, now, &effects)
+        } else if keepsEarly(value.slot), value.slot > tip.reference.slot {
+            early[value.slot, default: EarlyParts()].keep(chunk, digest)
+        }
+    }
+
+    /// Adds a chunk to the block that it continues; false where there is none.
+    private mutating func place(
+        _ chunk: Chunk, digest: Digest, _ effects: inout [ReplicaEffect]
+    ) -> Bool {
+        let value = chunk.header.value
         for key in tree.keys(at: value.slot) {
             guard let node = tree[key], node.tail == value.previous, node.header == nil,
                 Int(value.sequence) == node.chunks.count + 1,
@@ -52,8 +90,37 @@ extension Replica {
                 $0.tail = digest
             }
             feedExecution(of: key, &effects)
-            return
+            return true
         }
+        return false
+    }
+
+    private func keepsEarly(_ slot: Slot) -> Bool {
+        early[slot] != nil || early.count < EarlyParts.maximumSlots
+    }
+
+    /// A slot's stream has moved on: what came too early may fit now.
+    private mutating func retryEarly(
+        _ slot: Slot, _ now: Moment, _ effects: inout [ReplicaEffect]
+    ) {
+        guard let parts = early.removeValue(forKey: slot) else { return }
+        var rest = EarlyParts()
+        var chunks = parts.chunks
+        var moved = true
+        while moved {
+            moved = false
+            chunks.removeAll { entry in
+                let placed = place(entry.chunk, digest: entry.digest, &effects)
+                moved = moved || placed
+                return placed
+            }
+        }
+        for entry in chunks { rest.keep(entry.chunk, entry.digest) }
+        for entry in parts.headers
+        where !place(entry.header, digest: entry.digest, now, &effects) {
+            rest.keep(entry.header, entry.digest)
+        }
+        if !rest.isEmpty, slot > tip.reference.slot { early[slot] = rest }
     }
 
     mutating func accept(
@@ -61,38 +128,61 @@ extension Replica {
     ) {
         let slot = header.value.opening.slot
         heard(slot, .header(slot), now, &effects)
-        for key in tree.keys(at: slot) {
+        guard slot > tip.reference.slot, tree.node(named: digest) == nil else { return }
+        // A block that lost chunks on the way is asked for when a certificate names it.
+        if !place(header, digest: digest, now, &effects), keepsEarly(slot) {
+            early[slot, default: EarlyParts()].keep(header, digest)
+        }
+    }
+
+    /// Closes the block that a header fits; false where there is none.
+    private mutating func place(
+        _ header: SignedHeader, digest: Digest, _ now: Moment,
+        _ effects: inout [ReplicaEffect]
+    ) -> Bool {
+        for key in tree.keys(at: header.value.opening.slot) {
             guard let node = tree[key], node.header == nil,
-                node.opening.value == header.value.opening
-            else { continue }
-            guard node.tail == header.value.lastChunk,
+                node.opening.value == header.value.opening,
+                node.tail == header.value.lastChunk,
                 Int(header.value.chunkCount) == node.chunks.count
             else { continue }
             complete(key, header: header, digest: digest, now, &effects)
-            return
+            return true
         }
-        // The header of a block whose chunks this node lacks: ask whoever relayed it later, when a
-        // certificate names it.
+        return false
     }
 
     mutating func accept(
         _ body: BlockBody, digests: [Digest], _ now: Moment, _ effects: inout [ReplicaEffect]
     ) {
-        guard body.slot > tip.reference.slot,
-            let key = assemble(body, digests: digests, &effects)
-        else { return }
-        beginExecution(of: key, now, &effects)
+        guard body.slot > tip.reference.slot, let key = assemble(body, digests: digests) else {
+            return
+        }
+        continueExecution(of: key, now, &effects)
         if let summary = tree[key]?.summary { drive(.receivedHeader(summary), now, &effects) }
+        judge(key, now, &effects)
+    }
+
+    /// Executes what a whole body adds to a block that may have been streamed in part, and then
+    /// the blocks on it.
+    mutating func continueExecution(
+        of key: ExecutionKey, _ now: Moment, _ effects: inout [ReplicaEffect]
+    ) {
+        beginExecution(of: key, now, &effects)
+        feedExecution(of: key, &effects)
+        guard let reference = tree[key]?.reference else { return }
+        for child in tree.ordered where child.execution == .waiting && child.parent == reference {
+            beginExecution(of: child.key, now, &effects)
+        }
     }
 
     /// Inserts a whole verified body; `digests` are those of opening, chunks and header. Nil when
     /// the parts do not chain, or when it is known already.
     mutating func assemble(
-        _ body: BlockBody, digests: [Digest], isFinal: Bool = false,
-        _ effects: inout [ReplicaEffect]
+        _ body: BlockBody, digests: [Digest], isFinal: Bool = false
     ) -> ExecutionKey? {
         guard digests.count == body.chunks.count + 2 else { return nil }
-        let key = digests[0]
+        var key = digests[0]
         let reference = BlockReference(slot: body.slot, hash: digests[digests.count - 1])
         guard tree.node(named: reference.hash) == nil else { return nil }
         for (index, chunk) in body.chunks.enumerated() {
@@ -106,24 +196,22 @@ extension Replica {
             Int(body.header.value.chunkCount) == body.chunks.count
         else { return nil }
         let isNamed = isFinal || consensus.isNamed(reference)
-        if tree[key] == nil {
-            _ = tree.insert(
-                BlockNode(key: key, opening: body.opening, isOwn: false, isLogged: false),
-                isNamed: isNamed)
-        }
-        guard let node = tree[key], node.header == nil else { return nil }
-        // Chunks streamed earlier are a prefix of these, or an equivocation's other branch: that
-        // one gives way when a certificate names this.
-        let known = node.chunks.count
-        if known > body.chunks.count || node.tail != digests[known] {
-            guard isNamed, !node.isOwn else { return nil }
-            mempool.returned(node.identities)
-            effects.append(.execute(.drop(key)))
-            tree.update(key) {
-                $0.execution = .waiting
-                $0.verdict = .none
-                $0.identities = []
+        // Chunks streamed earlier are a prefix of these, or an equivocation's other branch. What a
+        // certificate names is then executed beside that one, under its own hash: results that are
+        // still on their way name the branch that they belong to.
+        if let node = tree[key] {
+            let known = node.chunks.count
+            if node.header != nil || node.execution == .invalid || known > body.chunks.count
+                || node.tail != digests[known]
+            {
+                guard isNamed else { return nil }
+                key = reference.hash
             }
+        }
+        if tree[key] == nil {
+            let node = BlockNode(
+                key: key, opening: body.opening, isOwn: false, isLogged: false)
+            guard tree.insert(node, isNamed: isNamed) else { return nil }
         }
         tree.update(key) {
             $0.chunks = body.chunks
@@ -246,11 +334,10 @@ extension Replica {
                 key, sequence: sequence, included: included, refused: refused, root: root,
                 receipts: receipts, now, &effects)
         case .chunkExecuted(let key, let sequence, let identities, let root, let receipts):
-            mempool.markInFlight(identities)
-            guard let node = tree[key], Int(sequence) <= node.chunks.count, sequence > 0 else {
-                mempool.returned(identities)
-                return
-            }
+            guard let node = tree[key], node.execution != .invalid,
+                Int(sequence) <= node.chunks.count, sequence > 0
+            else { return }
+            if !node.isReleased { mempool.markInFlight(identities) }
             tree.update(key) { $0.identities.append(contentsOf: identities) }
             let stated = node.chunks[Int(sequence) - 1].header.value
             if stated.transactionRoot != root || stated.receiptsCommitment != receipts {
@@ -270,7 +357,12 @@ extension Replica {
                 }
                 judge(key, now, &effects)
             }
-        case .hashed(let key, let blockHash): tree.hashed(key, blockHash)
+        case .hashed(let key, let blockHash):
+            tree.hashed(key, blockHash)
+            if let mismatch = tree.hashMismatch { return stop(mismatch, &effects) }
+            for node in tree.ordered where node.execution == .waiting {
+                beginExecution(of: node.key, now, &effects)
+            }
         }
     }
 
@@ -317,11 +409,11 @@ extension Replica {
             held += 1
             tree.update(key) { $0.verdict = .held }
             drive(.judgedBlock(reference, .hold), now, &effects)
-            return
+        } else {
+            if node.verdict == .held { held -= 1 }
+            tree.update(key) { $0.verdict = .valid }
+            drive(.judgedBlock(reference, .valid), now, &effects)
         }
-        if node.verdict == .held { held -= 1 }
-        tree.update(key) { $0.verdict = .valid }
-        drive(.judgedBlock(reference, .valid), now, &effects)
         for child in tree.ordered where child.parent == reference {
             judge(child.key, now, &effects)
         }
@@ -336,7 +428,7 @@ extension Replica {
             $0.execution = .invalid
             $0.verdict = .invalid
         }
-        mempool.returned(node.identities)
+        if !node.isReleased { mempool.returned(node.identities) }
         effects.append(.execute(.drop(key)))
         let reference = node.reference ?? BlockReference(slot: node.slot, hash: key)
         effects.append(.note(.invalidBlock(reference, reason)))

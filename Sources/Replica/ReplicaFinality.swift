@@ -29,14 +29,16 @@ extension Replica {
             if node.verdict == .held { held -= 1 }
             blocks.append(FinalBlock(reference: reference, key: node.key, body: body))
             mempool.committed(node.identities)
-            tree.finalise(node, reference: reference)
+            tree.finalise(node, reference: reference, lag: configuration.hashLag)
         }
         guard !blocks.isEmpty else { return }
+        early = early.filter { $0.key > tip.reference.slot }
         effects.append(.commit(blocks, certificate))
+        if let mismatch = tree.hashMismatch { return stop(mismatch, &effects) }
         for dead in tree.prune() {
             if dead.verdict == .held { held -= 1 }
             if dead.execution != .invalid {
-                mempool.returned(dead.identities)
+                if !dead.isReleased { mempool.returned(dead.identities) }
                 effects.append(.execute(.drop(dead.key)))
             }
             if leader.block?.key == dead.key { leader.block = nil }
@@ -49,21 +51,35 @@ extension Replica {
         {
             range = nil
             effects.append(.note(.caughtUp(tip.height)))
+            // The chain went on meanwhile: the peer answers with how far it is.
+            effects.append(.send(.status(consensus.status), to: progress.peer))
         }
     }
 
     /// A certificate names a block that this node lacks: ask those who must have it.
     mutating func want(
         _ reference: BlockReference, _ hints: [ValidatorIndex], _ now: Moment,
-        _ effects: inout [ReplicaEffect]
+        _ inputs: inout [ConsensusInput], _ effects: inout [ReplicaEffect]
     ) {
-        if let node = tree.node(named: reference.hash), node.header != nil { return }
+        if let node = tree.node(named: reference.hash), let summary = node.summary {
+            // It is here; the window machine may have refused it before a certificate named it.
+            inputs.append(.receivedHeader(summary))
+            switch node.verdict {
+            case .valid: inputs.append(.judgedBlock(reference, .valid))
+            case .held: inputs.append(.judgedBlock(reference, .hold))
+            case .none, .invalid: break
+            }
+            return
+        }
         for peer in hints where peer != own {
             effects.append(.send(.blockRequest(reference), to: peer))
         }
     }
 
     // MARK: - Catch-up
+
+    /// When to give up an unanswered request; nothing is asked while an answer is being executed.
+    var catchUpDeadline: Tick? { range == nil ? catchUp.nextDeadline : nil }
 
     mutating func advanceCatchUp(_ now: Moment, _ effects: inout [ReplicaEffect]) {
         guard range == nil else { return }
@@ -125,7 +141,7 @@ extension Replica {
         var position = range.certificate.signers.count
         var parent = tip.reference
         var references: [BlockReference] = []
-        var keys: [ExecutionKey] = []
+        var parts: [[Digest]] = []
         for body in range.blocks {
             let count = body.chunks.count + 2
             guard position + count <= digests.count else { return }
@@ -140,20 +156,25 @@ extension Replica {
                     .dropPeer(peer, .outOfProtocol("a catch-up range that does not link")))
                 return
             }
-            if tree.node(named: reference.hash) == nil {
-                guard assemble(body, digests: part, isFinal: true, &effects) != nil else {
-                    catchUp.failed(peer, now: now.tick)
-                    return
-                }
-            }
             references.append(reference)
-            keys.append(part[0])
+            parts.append(part)
             parent = reference
         }
         guard parent == covered else {
             catchUp.failed(peer, now: now.tick)
             effects.append(.dropPeer(peer, .outOfProtocol("a certificate for another block")))
             return
+        }
+        // Only now, when each block is known to be an ancestor of a final one.
+        var keys: [ExecutionKey] = []
+        for (index, body) in range.blocks.enumerated() {
+            let known = tree.node(named: references[index].hash)?.key
+            guard let key = known ?? assemble(body, digests: parts[index], isFinal: true) else {
+                catchUp.failed(peer, now: now.tick)
+                effects.append(.dropPeer(peer, .outOfProtocol("a block whose chunks do not fit")))
+                return
+            }
+            keys.append(key)
         }
         self.range = RangeProgress(
             references: references, keys: keys, certificate: range.certificate, peer: peer)
@@ -162,6 +183,6 @@ extension Replica {
                 zip(references, range.blocks).map {
                     BlockSummary(reference: $0, parent: $1.opening.value.parent, height: $1.height)
                 }, range.certificate), now, &effects)
-        for key in keys { beginExecution(of: key, now, &effects) }
+        for key in keys { continueExecution(of: key, now, &effects) }
     }
 }

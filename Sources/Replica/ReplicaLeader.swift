@@ -51,7 +51,9 @@ extension Replica {
     var leaderDeadline: Tick? {
         guard started, leadsCurrentWindow else { return nil }
         var due = leader.lastSent.after(nanoseconds: configuration.consensus.beatNanoseconds)
-        if let block = leader.block, !block.sealing, !block.building {
+        if let block = leader.block, !block.sealing, !block.building,
+            case .running = tree[block.key]?.execution
+        {
             if mempool.readyCount > 0 {
                 due = min(
                     due, leader.lastChunk.after(nanoseconds: Self.chunkIntervalNanoseconds))
@@ -100,6 +102,7 @@ extension Replica {
         guard let parent = tree.continuation(of: permission.parent),
             parent.height.rawValue <= storedHeight.rawValue + Self.openingLead
         else { return false }
+        releaseForks(of: permission.parent)
         let opening = Opening(
             chain: committee.chain, epoch: committee.epoch, slot: permission.slot,
             height: parent.height.next, parent: permission.parent,
@@ -118,6 +121,27 @@ extension Replica {
             key: key, opening: signed, tail: key, openedAt: now.tick)
         accept(signed, key: key, isOwn: true, now, &effects)
         return true
+    }
+
+    /// What only blocks beside this block's ancestors hold may go into it; what its ancestors hold
+    /// may not.
+    private mutating func releaseForks(of parent: BlockReference) {
+        var ancestors: Set<ExecutionKey> = []
+        var next = parent
+        while next != tip.reference, let node = tree.node(named: next.hash) {
+            ancestors.insert(node.key)
+            next = node.parent
+        }
+        for node in tree.ordered where node.execution != .invalid {
+            let isReleased = !ancestors.contains(node.key)
+            guard node.isReleased != isReleased else { continue }
+            if isReleased {
+                mempool.returned(node.identities)
+            } else {
+                mempool.markInFlight(node.identities)
+            }
+            tree.update(node.key) { $0.isReleased = isReleased }
+        }
     }
 
     private mutating func advance(
@@ -240,7 +264,7 @@ extension Replica {
         leader.permitted = nil
         guard let block = leader.block else { return }
         leader.block = nil
-        if let node = tree[block.key] { mempool.returned(node.identities) }
+        if let node = tree[block.key], !node.isReleased { mempool.returned(node.identities) }
         tree.remove(block.key)
         effects.append(.execute(.drop(block.key)))
     }

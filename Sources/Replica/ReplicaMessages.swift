@@ -16,6 +16,10 @@ extension Replica {
         case .status(let status):
             catchUp.claimed(status.topFinalHeight, by: peer)
             drive(.receivedStatus(status, from: peer), now, &effects)
+            // A peer that is behind learns how far, and asks for the blocks.
+            if CatchUp.isBehind(status.topFinalHeight, tip.height, configuration.catchUp) {
+                effects.append(.send(.status(consensus.status), to: peer))
+            }
         case .opening(let opening, let parent, let skips):
             if let parent { receive(parent, from: peer, &effects) }
             for skip in skips { receive(skip, from: peer, &effects) }

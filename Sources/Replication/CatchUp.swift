@@ -47,8 +47,14 @@ package struct CatchUp: Sendable {
     package var nextDeadline: Tick? { request?.deadline }
 
     package func isBehind(own: Height) -> Bool {
-        claimedHeight.rawValue > own.rawValue
-            && claimedHeight.rawValue - own.rawValue > configuration.slack
+        CatchUp.isBehind(own, claimedHeight, configuration)
+    }
+
+    /// Whether `height` is further below `other` than the flow of proposals closes by itself.
+    package static func isBehind(
+        _ height: Height, _ other: Height, _ configuration: Configuration
+    ) -> Bool {
+        other > height && other.rawValue - height.rawValue > configuration.slack
     }
 
     package mutating func claimed(_ height: Height, by peer: ValidatorIndex) {
