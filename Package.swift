@@ -127,12 +127,9 @@ var targets: [Target] = [
         ["Primitives", "WireCodec", "Transport", "COpenSSL", nioCore, nioPosix, logging]),
     tests(
         "RPCTests", ["Primitives", "StarkField", "Execution", "RPC", logging, metrics, lifecycle]),
-    tests(
-        "ClusterTests",
-        [
-            "Primitives", "WireCodec", "StarkField", "StarkCurve", "Consensus", "Storage",
-            "SequencerNode",
-        ]),
+    .testTarget(
+        name: "ClusterTests", dependencies: ["TestSupport"], path: "Tests/ClusterTests",
+        exclude: ["client.py"], swiftSettings: settings),
     tests("ArchitectureTests", []),
 ]
 
