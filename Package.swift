@@ -1,6 +1,5 @@
 // swift-tools-version: 6.2
 import PackageDescription
-import Foundation
 
 let settings: [SwiftSetting] = [
     .swiftLanguageMode(.v6),
@@ -36,7 +35,6 @@ let lifecycle: Target.Dependency = .product(
     name: "ServiceLifecycle", package: "swift-service-lifecycle")
 let signals: Target.Dependency = .product(
     name: "UnixSignals", package: "swift-service-lifecycle")
-let collections: Target.Dependency = .product(name: "Collections", package: "swift-collections")
 let hummingbird: Target.Dependency = .product(name: "HummingbirdCore", package: "hummingbird")
 let httpTypes: Target.Dependency = .product(name: "HTTPTypes", package: "swift-http-types")
 let nioHTTPTypes: Target.Dependency = .product(name: "NIOHTTPTypes", package: "swift-nio-extras")
@@ -44,7 +42,7 @@ let arguments: Target.Dependency = .product(
     name: "ArgumentParser", package: "swift-argument-parser")
 let yams: Target.Dependency = .product(name: "Yams", package: "Yams")
 
-var targets: [Target] = [
+let targets: [Target] = [
     // Layer 0
     layer("Primitives"),
     layer("WireCodec", ["Primitives"]),
@@ -133,37 +131,19 @@ var targets: [Target] = [
     tests("ArchitectureTests", []),
 ]
 
-// Development filter.
-let root = Context.packageDirectory
-func present(_ target: Target) -> Bool {
-    let path = target.path ?? "Sources/\(target.name)"
-    return FileManager.default.fileExists(atPath: "\(root)/\(path)")
-}
-targets = targets.filter(present)
-if let only = Context.environment["PRYTANY_ONLY"] {
-    let names = Set(only.split(separator: ",").map(String.init))
-    targets = targets.filter { names.contains($0.name) || $0.name == "TestSupport" }
-}
-let usesProducts = targets.contains { target in
-    target.dependencies.contains { if case .productItem = $0 { true } else { false } }
-}
-
 let package = Package(
     name: "prytany",
     platforms: [.macOS(.v15)],
-    dependencies: usesProducts
-        ? [
-            .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
-            .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
-            .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
-            .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
-            .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
-            .package(
-                url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
-            .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
-            .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
-            .package(url: "https://github.com/apple/swift-nio-extras", from: "1.34.1"),
-            .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
-        ] : [],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
+        .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-nio-extras", from: "1.34.1"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+    ],
     targets: targets
 )
