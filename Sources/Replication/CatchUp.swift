@@ -67,7 +67,8 @@ package struct CatchUp: Sendable {
     package mutating func disconnected(_ peer: ValidatorIndex) {
         let index = Int(peer.rawValue)
         guard index < peers.count else { return }
-        peers[index] = nil
+        // Its failures are remembered: a new connection buys back no trust.
+        peers[index]?.height = Height(0)
         if request?.peer == peer { request = nil }
     }
 

@@ -86,7 +86,7 @@ struct NetworkTests {
 
     @Test(
         "Lost, doubled and reordered messages slow the chain and break nothing",
-        arguments: 1...12)
+        arguments: 1...6)
     func lossy(_ seed: UInt64) {
         var options = NetworkOptions(seed: seed)
         options.links = Links(maximum: 3000, lost: 8, twice: 30, reorders: true)

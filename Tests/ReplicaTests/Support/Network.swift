@@ -535,7 +535,9 @@ final class Network {
         // The longest run that one certificate covers, at most 16 blocks.
         var run: [BlockBody] = []
         var range: FinalRange?
-        for block in nodes[index].stored.dropFirst(Int(from.rawValue) - 1).prefix(16) {
+        for block in nodes[index].stored.dropFirst(Int(max(from.rawValue, 1)) - 1)
+            .prefix(16)
+        {
             run.append(block.body)
             if let certificate = nodes[index].certificates[block.body.height] {
                 range = FinalRange(blocks: run, certificate: certificate)
