@@ -28,8 +28,12 @@ import WireCodec
 package struct Replica: Sendable {
     /// Messages of one peer whose signatures are being checked.
     package static let unverifiedPerPeer = 8192
+    /// Whole blocks and catch-up answers among them.
+    package static let unverifiedBodiesPerPeer = 32
     /// Heights that execution may be above storage, and that a leader opens a block above it.
-    static let executionLead: UInt64 = 160
+    /// The former takes in a whole catch-up answer: one certificate may cover all of it, and nothing
+    /// of it is stored before its last block is executed.
+    static let executionLead = UInt64(WireLimits.blocksPerReply) + openingLead
     static let openingLead: UInt64 = 64
     /// Transactions in one gossip message, in bytes.
     static let gossipBytes = 512 * 1024
@@ -62,6 +66,7 @@ package struct Replica: Sendable {
     var leader = LeaderState()
     var pending: [UInt64: Pending] = [:]
     var pendingCount: [Int]
+    var pendingBodies: [Int]
     var nextTask: UInt64 = 1
     /// A verified catch-up range being executed.
     var range: RangeProgress?
@@ -100,6 +105,7 @@ package struct Replica: Sendable {
             configuration: configuration.catchUp, peerCount: committee.powers.count)
         storedHeight = tip.height
         pendingCount = Array(repeating: 0, count: committee.powers.count)
+        pendingBodies = pendingCount
         restore(records, now: now)
     }
 
@@ -122,6 +128,7 @@ package struct Replica: Sendable {
         case .peerDisconnected(let peer):
             catchUp.disconnected(peer)
             pendingCount[Int(peer.rawValue)] = 0
+            pendingBodies[Int(peer.rawValue)] = 0
         case .received(let message, let peer): receive(message, from: peer, now, &effects)
         case .verified(let task, let digests): verified(task, digests, now, &effects)
         case .execution(let result): executed(result, now, &effects)

@@ -48,6 +48,10 @@ extension Replica {
         _ effects: inout [ReplicaEffect]
     ) {
         guard pendingCount[Int(peer.rawValue)] < Self.unverifiedPerPeer else { return }
+        if item.isBody {
+            guard pendingBodies[Int(peer.rawValue)] < Self.unverifiedBodiesPerPeer else { return }
+            pendingBodies[Int(peer.rawValue)] += 1
+        }
         pendingCount[Int(peer.rawValue)] += 1
         let task = nextTask
         nextTask += 1
@@ -195,6 +199,9 @@ extension Replica {
         guard let done = pending.removeValue(forKey: task) else { return }
         let peer = done.from
         if pendingCount[Int(peer.rawValue)] > 0 { pendingCount[Int(peer.rawValue)] -= 1 }
+        if done.item.isBody, pendingBodies[Int(peer.rawValue)] > 0 {
+            pendingBodies[Int(peer.rawValue)] -= 1
+        }
         let good = digests.compactMap { $0 }
         guard good.count == digests.count else {
             if case .range = done.item { catchUp.failed(peer, now: now.tick) }
@@ -216,6 +223,14 @@ extension Replica {
 }
 
 extension Replica.PendingItem {
+    /// Whether it holds whole blocks, and so much memory.
+    var isBody: Bool {
+        switch self {
+        case .block, .range: true
+        case .statement, .certificate, .opening, .chunk, .header: false
+        }
+    }
+
     var name: String {
         switch self {
         case .statement: "statement"

@@ -1,6 +1,7 @@
 import Consensus
 import Primitives
 import Replica
+import Replication
 import Testing
 
 @Suite("Replicas in a network of virtual time")
@@ -155,6 +156,52 @@ struct NetworkTests {
         }
         #expect(votes, "it votes again")
         expectIncluded(all.filter { $0[0] != 2 }, network)
+    }
+
+    @Test("A whole answer under one certificate is executed before any of it is stored")
+    func longAnswer() {
+        var options = NetworkOptions(seed: 3)
+        options.emptyBlockMilliseconds = 3
+        options.replyBlocks = WireLimits.blocksPerReply
+        let network = Network(options)
+        network.run(milliseconds: 50)
+        network.isolate(2)
+        let ahead = network.run(milliseconds: 20_000) {
+            $0.height(0) > $0.height(2) + 2 * UInt64(WireLimits.blocksPerReply)
+        }
+        #expect(ahead, "\(network.picture)")
+        network.rejoin(2)
+        let caught = network.run(milliseconds: 4000) { $0.height(2) + 3 > $0.height(0) }
+        #expect(caught, "\(network.picture)")
+        #expect(network.violations == [])
+    }
+
+    @Test("A leader that restarts in its window gives it up without waiting for a timer")
+    func restartedLeader() {
+        let network = Network(NetworkOptions(seed: 8))
+        let length = network.options.windowLength
+        let number = 3
+        let leader = Int(network.schedule.leader(of: Window(UInt64(number))).rawValue)
+        let inside = network.run(milliseconds: 3000) {
+            $0.nodes[leader].durable.contains { record in
+                if case .opening(let opening) = record {
+                    return opening.value.slot.rawValue == UInt64(number) * length + 1
+                }
+                return false
+            }
+        }
+        #expect(inside)
+        network.crash(leader)
+        network.restart(leader)
+        let skipped = network.run(milliseconds: 60) { network in
+            network.nodes.indices.allSatisfy { index in
+                (network.nodes[index].replica?.consensus.currentWindow ?? Window(0))
+                    > Window(UInt64(number))
+            }
+        }
+        #expect(skipped, "\(network.picture)")
+        network.run(milliseconds: 1000)
+        #expect(network.violations == [])
     }
 
     @Test("All nodes lose power at once, and the chain goes on", arguments: 1...8)

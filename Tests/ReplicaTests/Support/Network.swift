@@ -31,6 +31,8 @@ struct NetworkOptions {
     var windowLength: UInt64 = 4
     var chunkTransactions = 8
     var hashLag: UInt64 = 8
+    /// Blocks in one answer to a catch-up request.
+    var replyBlocks = 16
 }
 
 /// Nodes in virtual time. Everything is drawn from one seed.
@@ -532,11 +534,11 @@ final class Network {
     }
 
     private func serveFinal(_ from: Height, _ peer: ValidatorIndex, _ index: Int) {
-        // The longest run that one certificate covers, at most 16 blocks.
+        // The longest run that one certificate covers, and its blocks.
         var run: [BlockBody] = []
         var range: FinalRange?
         for block in nodes[index].stored.dropFirst(Int(max(from.rawValue, 1)) - 1)
-            .prefix(16)
+            .prefix(options.replyBlocks)
         {
             run.append(block.body)
             if let certificate = nodes[index].certificates[block.body.height] {
