@@ -111,17 +111,8 @@ final class RunningCluster {
         ports = try layout.rpcPorts()
     }
 
-    /// The signals that this process waits for instead of being stopped by them.
-    private static var awaited: sigset_t {
-        var set = sigset_t()
-        sigemptyset(&set)
-        for number in [SIGINT, SIGTERM, SIGHUP, SIGCHLD] { sigaddset(&set, number) }
-        return set
-    }
-
     func start() throws {
-        var set = Self.awaited
-        sigprocmask(SIG_BLOCK, &set, nil)
+        try SignalPipe.install()
         for index in ports.indices { nodes.append(try launch(index)) }
     }
 
@@ -144,11 +135,7 @@ final class RunningCluster {
 
     /// Waits for a signal at most so long; the number that came.
     func awaitSignal(milliseconds: Int) -> Int32? {
-        var set = Self.awaited
-        var limit = timespec(
-            tv_sec: milliseconds / 1000, tv_nsec: milliseconds % 1000 * 1_000_000)
-        let number = sigtimedwait(&set, nil, &limit)
-        return number > 0 ? number : nil
+        SignalPipe.next(milliseconds: milliseconds)
     }
 
     func supervise(untilHeight: UInt64?, view: ClusterView) throws -> Ending {
