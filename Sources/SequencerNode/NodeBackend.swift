@@ -384,14 +384,17 @@ struct NodeBackend: RPCBackend {
         let picture = board.current
         let now = SystemClock.tick()
         let figures = meter.figures(now: now)
+        // Height and hash are of one snapshot. A node that cannot read its store shows itself
+        // without a hash, and an opaque chain has no Starknet header; /ready says what is wrong.
+        var height = picture.storedHeight
         var hash = "0x0"
         var timestamp: UInt64 = 0
-        do throws(RPCFailure) {
-            let header = try await header(at: .latest)
-            hash = header.hash.hexString
+        if let head = try? await head() {
+            height = head.number.rawValue
+            hash = head.hash.hexString
+        }
+        if let header = try? await header(at: .number(Height(height))) {
             timestamp = header.header.info.timestamp
-        } catch {
-            // A node that cannot read its store shows itself without a hash; /ready says why.
         }
         let phase: RPC.NodeStatus.Phase =
             if picture.halted != nil {
@@ -403,7 +406,7 @@ struct NodeBackend: RPCBackend {
             name: identity.name, validatorIndex: identity.index, softwareVersion: "0.1.0",
             chainID: identity.chainName, phase: phase,
             uptimeSeconds: Double(now.nanoseconds(since: startedAt)) / 1e9,
-            finalHeight: picture.storedHeight, finalHash: hash, finalTimestamp: timestamp,
+            finalHeight: height, finalHash: hash, finalTimestamp: timestamp,
             finalTransactions: picture.finalTransactions,
             targetHeight: max(picture.claimedHeight, picture.finalHeight), epoch: 0,
             slot: picture.finalSlot, window: picture.window, leaderIndex: Int(picture.leader),
