@@ -2,6 +2,7 @@
 // about speed: every wait is for an event and has a deadline that only a hang reaches. Processes
 // are stopped by their own id and folders removed, also when a test fails.
 
+import Dispatch
 import Foundation
 import Glibc
 import TestSupport
@@ -50,10 +51,18 @@ func eventually<Value>(
     }
 }
 
-/// Runs blocking work on a thread of its own, so that it takes none of the tests' shared ones.
+/// Runs blocking work on a thread of its own, so that it takes none of the tests' shared ones; what
+/// it records still belongs to the test.
 func onThread(_ body: @escaping @Sendable () throws -> Void) async throws {
-    try await withCheckedThrowingContinuation { (done: CheckedContinuation<Void, any Error>) in
-        Thread { done.resume(with: Result(catching: body)) }.start()
+    try await withTaskExecutorPreference(BlockingThread()) { try body() }
+}
+
+private final class BlockingThread: TaskExecutor {
+    private let queue = DispatchQueue(label: "cluster-test")
+
+    func enqueue(_ job: consuming ExecutorJob) {
+        let job = UnownedJob(job)
+        queue.async { job.runSynchronously(on: self.asUnownedTaskExecutor()) }
     }
 }
 
@@ -90,9 +99,15 @@ final class Program {
         var empty = sigset_t()
         sigemptyset(&empty)
         posix_spawnattr_setsigmask(&attributes, &empty)
+        // A shell's background job ignores SIGINT, and its children would inherit that.
+        var defaults = sigset_t()
+        sigemptyset(&defaults)
+        for number in [SIGINT, SIGTERM] { sigaddset(&defaults, number) }
+        posix_spawnattr_setsigdefault(&attributes, &defaults)
         posix_spawnattr_setpgroup(&attributes, 0)
         posix_spawnattr_setflags(
-            &attributes, Int16(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETPGROUP))
+            &attributes,
+            Int16(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP))
         var pointers: [UnsafeMutablePointer<CChar>?] = ([executable] + arguments).map { strdup($0) }
         pointers.append(nil)
         defer { for pointer in pointers { free(pointer) } }
