@@ -97,6 +97,8 @@ struct BlockTree {
     private(set) var nodes: [ExecutionKey: BlockNode] = [:]
     private var keyByHash: [Digest: ExecutionKey] = [:]
     private var keysBySlot: [Slot: [ExecutionKey]] = [:]
+    /// Every node by slot, then key: the one order in which the tree is ever walked.
+    private var order: [(slot: Slot, key: ExecutionKey)] = []
     private(set) var tip: FinalTip
     /// Starknet block hashes of final heights, where computed.
     private(set) var finalHashes: [Height: Digest]
@@ -117,11 +119,49 @@ struct BlockTree {
 
     var count: Int { nodes.count }
 
+    /// Of the chain that ends in `parent`: blocks whose Starknet hash is still being computed, final
+    /// ones included, and blocks that are not final.
+    func unsettled(upTo parent: BlockReference) -> (unhashed: Int, unfinished: Int) {
+        var counts = (unhashed: finalKeys.count, unfinished: 0)
+        var reference = parent
+        while reference != tip.reference, let key = keyByHash[reference.hash],
+            let index = nodes.index(forKey: key)
+        {
+            counts.unfinished += 1
+            if nodes.values[index].blockHash == nil { counts.unhashed += 1 }
+            reference = nodes.values[index].parent
+        }
+        return counts
+    }
+
     subscript(key: ExecutionKey) -> BlockNode? { nodes[key] }
 
-    /// Nodes in slot order, then key order: the one order in which the tree is ever walked.
-    var ordered: [BlockNode] {
-        nodes.values.sorted { ($0.slot, $0.key) < ($1.slot, $1.key) }
+    /// The keys of the nodes that `isWanted` picks, by slot, then key.
+    func select(_ isWanted: (borrowing BlockNode) -> Bool) -> [ExecutionKey] {
+        var result: [ExecutionKey] = []
+        for entry in order {
+            guard let index = nodes.index(forKey: entry.key) else { continue }
+            if isWanted(nodes.values[index]) { result.append(entry.key) }
+        }
+        return result
+    }
+
+    /// All keys, by slot, then key.
+    var keys: [ExecutionKey] { order.map(\.key) }
+
+    /// Where a key of this slot is, or belongs, in `order`.
+    private func position(_ slot: Slot, _ key: ExecutionKey) -> Int {
+        var low = 0
+        var high = order.count
+        while low < high {
+            let middle = (low + high) / 2
+            if (order[middle].slot, order[middle].key) < (slot, key) {
+                low = middle + 1
+            } else {
+                high = middle
+            }
+        }
+        return low
     }
 
     func keys(at slot: Slot) -> [ExecutionKey] { keysBySlot[slot] ?? [] }
@@ -138,6 +178,7 @@ struct BlockTree {
         guard isNamed || keys.count < Self.openingsPerSlot else { return false }
         keys.append(node.key)
         keysBySlot[node.slot] = keys
+        order.insert((node.slot, node.key), at: position(node.slot, node.key))
         nodes[node.key] = node
         return true
     }
@@ -232,13 +273,15 @@ struct BlockTree {
 
     /// Removes and returns, in slot order, every block at or below the tip's slot or height.
     mutating func prune() -> [BlockNode] {
-        let dead = ordered.filter { $0.slot <= tip.reference.slot || $0.height <= tip.height }
+        let (slot, height) = (tip.reference.slot, tip.height)
+        let dead = select { $0.slot <= slot || $0.height <= height }.compactMap { nodes[$0] }
         for node in dead { remove(node.key) }
         return dead
     }
 
     mutating func remove(_ key: ExecutionKey) {
         guard let node = nodes.removeValue(forKey: key) else { return }
+        order.remove(at: position(node.slot, key))
         if let reference = node.reference, keyByHash[reference.hash] == key {
             keyByHash[reference.hash] = nil
         }

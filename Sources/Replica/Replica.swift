@@ -74,6 +74,7 @@ package struct Replica: Sendable {
     var held = 0
     /// Chunks and headers that came before what they continue.
     var early: [Slot: EarlyParts] = [:]
+    var relays = RelayQueue()
     /// Transactions of this node's users, not yet sent to peers.
     var gossip: [TransactionBytes] = []
     var heldUntil: Tick?
@@ -149,19 +150,31 @@ package struct Replica: Sendable {
         advanceLeader(now, &effects)
         advanceCatchUp(now, &effects)
         flushGossip(&effects)
+        for certificate in relays.take(now: now.tick, topFinal: consensus.topFinal.slot) {
+            effects.append(.broadcast(.certificate(certificate)))
+        }
+    }
+
+    /// How long a certificate waits before it is relayed: mostly it is superseded by then.
+    private var relayNanoseconds: UInt64 {
+        min(RelayQueue.maximumNanoseconds, configuration.consensus.deltaNanoseconds / 4)
     }
 
     /// The earliest time at which `clock` is due.
     package var nextDeadline: Tick? {
-        [consensus.nextDeadline, leaderDeadline, catchUpDeadline, heldDeadline]
-            .compactMap { $0 }.min()
+        guard halted == nil else { return nil }
+        var due = consensus.nextDeadline
+        for other in [leaderDeadline, catchUpDeadline, heldDeadline, relays.due] {
+            if let other { due = min(due ?? other, other) }
+        }
+        return due
     }
 
     /// Every timer that runs, and the nanoseconds until it is due.
     package func timers(now: Tick) -> [(name: String, nanoseconds: UInt64)] {
         let all: [(String, Tick?)] = [
             ("consensus", consensus.nextDeadline), ("leader", leaderDeadline),
-            ("catch_up", catchUpDeadline), ("held_blocks", heldDeadline),
+            ("catch_up", catchUpDeadline), ("held_blocks", heldDeadline), ("relay", relays.due),
         ]
         return all.compactMap { name, due in
             due.map { (name, $0.nanoseconds(since: now)) }
@@ -192,7 +205,11 @@ package struct Replica: Sendable {
         case .cast(let statement, let restsOn):
             inputs.append(.castDone(cast(statement, restsOn: restsOn, &effects)))
         case .broadcastCertificate(let certificate):
-            effects.append(.broadcast(.certificate(certificate)))
+            if case .skip = certificate.kind {
+                effects.append(.broadcast(.certificate(certificate)))
+            } else {
+                relays.add(certificate, now: now.tick, delay: relayNanoseconds)
+            }
         case .sendCertificates(let certificates, let statements, let peer):
             for certificate in certificates {
                 effects.append(.send(.certificate(certificate), to: peer))
@@ -285,8 +302,7 @@ package struct Replica: Sendable {
             }
         }
         _ = tree.prune()
-        for node in tree.ordered {
-            guard let summary = node.summary else { continue }
+        for summary in tree.keys.compactMap({ tree[$0]?.summary }) {
             consensus.step(.restoreHeader(summary), now: now.tick, into: &scratch)
         }
     }
@@ -314,7 +330,7 @@ package struct Replica: Sendable {
     private mutating func start(_ now: Moment, _ effects: inout [ReplicaEffect]) {
         started = true
         leader.lastBlock = now.tick
-        for node in tree.ordered { beginExecution(of: node.key, now, &effects) }
+        for key in tree.keys { beginExecution(of: key, now, &effects) }
         drive(.start, now, &effects)
         effects.append(.broadcast(.status(consensus.status)))
     }
@@ -325,8 +341,8 @@ package struct Replica: Sendable {
         through height: Height, _ now: Moment, _ effects: inout [ReplicaEffect]
     ) {
         storedHeight = max(storedHeight, height)
-        for node in tree.ordered where node.execution == .waiting {
-            beginExecution(of: node.key, now, &effects)
+        for waiting in tree.select({ $0.execution == .waiting }) {
+            beginExecution(of: waiting, now, &effects)
         }
         guard height >= tip.height else { return }
         let length = configuration.consensus.windowLength

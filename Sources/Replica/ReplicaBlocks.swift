@@ -171,8 +171,8 @@ extension Replica {
         beginExecution(of: key, now, &effects)
         feedExecution(of: key, &effects)
         guard let reference = tree[key]?.reference else { return }
-        for child in tree.ordered where child.execution == .waiting && child.parent == reference {
-            beginExecution(of: child.key, now, &effects)
+        for child in tree.select({ $0.execution == .waiting && $0.parent == reference }) {
+            beginExecution(of: child, now, &effects)
         }
     }
 
@@ -233,8 +233,8 @@ extension Replica {
         }
         feedExecution(of: key, &effects)
         if let summary = tree[key]?.summary { drive(.receivedHeader(summary), now, &effects) }
-        for child in tree.ordered where child.execution == .waiting && child.parent.hash == digest {
-            beginExecution(of: child.key, now, &effects)
+        for child in tree.select({ $0.execution == .waiting && $0.parent.hash == digest }) {
+            beginExecution(of: child, now, &effects)
         }
         judge(key, now, &effects)
     }
@@ -280,9 +280,9 @@ extension Replica {
                 chunks: node.isOwn && node.header == nil ? node.chunks.count : 0)
         }
         feedExecution(of: key, &effects)
-        for child in tree.ordered
-        where child.execution == .waiting && child.parent == node.reference {
-            beginExecution(of: child.key, now, &effects)
+        guard let reference = node.reference else { return }
+        for child in tree.select({ $0.execution == .waiting && $0.parent == reference }) {
+            beginExecution(of: child, now, &effects)
         }
     }
 
@@ -360,8 +360,8 @@ extension Replica {
         case .hashed(let key, let blockHash):
             tree.hashed(key, blockHash)
             if let mismatch = tree.hashMismatch { return stop(mismatch, &effects) }
-            for node in tree.ordered where node.execution == .waiting {
-                beginExecution(of: node.key, now, &effects)
+            for waiting in tree.select({ $0.execution == .waiting }) {
+                beginExecution(of: waiting, now, &effects)
             }
         }
     }
@@ -375,7 +375,7 @@ extension Replica {
     mutating func advanceHeldBlocks(_ now: Moment, _ effects: inout [ReplicaEffect]) {
         heldUntil = nil
         guard held > 0 else { return }
-        for node in tree.ordered where node.verdict == .held { judge(node.key, now, &effects) }
+        for key in tree.select({ $0.verdict == .held }) { judge(key, now, &effects) }
         if held > 0 { heldUntil = now.tick.after(milliseconds: 50) }
     }
 
@@ -414,9 +414,7 @@ extension Replica {
             tree.update(key) { $0.verdict = .valid }
             drive(.judgedBlock(reference, .valid), now, &effects)
         }
-        for child in tree.ordered where child.parent == reference {
-            judge(child.key, now, &effects)
-        }
+        for child in tree.select({ $0.parent == reference }) { judge(child, now, &effects) }
     }
 
     mutating func condemn(
@@ -441,8 +439,9 @@ extension Replica {
             let window = node.slot.window(length: configuration.consensus.windowLength)
             drive(.invalidLeaderBlock(window), now, &effects)
         }
-        for child in tree.ordered where child.parent == node.reference {
-            condemn(child.key, "its parent is invalid", now, &effects)
+        guard let parent = node.reference else { return }
+        for child in tree.select({ $0.parent == parent }) {
+            condemn(child, "its parent is invalid", now, &effects)
         }
     }
 }

@@ -58,9 +58,26 @@ extension Replica {
                 due = min(
                     due, leader.lastChunk.after(nanoseconds: Self.chunkIntervalNanoseconds))
             }
-            due = min(due, sealDue(block))
+            due = min(due, isCongested(block) ? congestionEnd(block) : sealDue(block))
         }
         return due
+    }
+
+    /// Under load blocks grow rather than queue: the next one is sealed when no more than so many
+    /// before it wait for their hash or for their finality. A hash has a cost for each block that
+    /// larger blocks share, and what is behind it falls further behind with every small block. It
+    /// holds a block for `blockAgeNanoseconds` at most.
+    static let unhashedAhead = 2
+    static let unfinishedAhead = 4
+
+    private func isCongested(_ block: LeaderState.OpenBlock) -> Bool {
+        guard !configuration.unpaced, block.transactions > 0 else { return false }
+        let (unhashed, unfinished) = tree.unsettled(upTo: block.opening.value.parent)
+        return unhashed > Self.unhashedAhead || unfinished > Self.unfinishedAhead
+    }
+
+    private func congestionEnd(_ block: LeaderState.OpenBlock) -> Tick {
+        block.openedAt.after(nanoseconds: configuration.blockAgeNanoseconds)
     }
 
     private func sealDue(_ block: LeaderState.OpenBlock) -> Tick {
@@ -132,9 +149,11 @@ extension Replica {
             ancestors.insert(node.key)
             next = node.parent
         }
-        for node in tree.ordered where node.execution != .invalid {
-            let isReleased = !ancestors.contains(node.key)
-            guard node.isReleased != isReleased else { continue }
+        let changed = tree.select {
+            $0.execution != .invalid && $0.isReleased == ancestors.contains($0.key)
+        }
+        for node in changed.compactMap({ tree[$0] }) {
+            let isReleased = !node.isReleased
             if isReleased {
                 mempool.returned(node.identities)
             } else {
@@ -174,7 +193,10 @@ extension Replica {
                 }
             }
         }
-        if now.tick >= sealDue(block) || (!room && block.transactions > 0) {
+        let isDue =
+            now.tick >= sealDue(block)
+            && (now.tick >= congestionEnd(block) || !isCongested(block))
+        if isDue || (!room && block.transactions > 0) {
             leader.block?.sealing = true
             tree.update(block.key) { $0.execution = .sealing }
             effects.append(.execute(.seal(block.key)))

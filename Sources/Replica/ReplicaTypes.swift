@@ -24,8 +24,9 @@ package struct ReplicaConfiguration: Hashable, Sendable {
     package var blockIntervalNanoseconds: UInt64 = 8_000_000
     /// After this long without a transaction the leader makes an empty block.
     package var emptyBlockNanoseconds: UInt64 = 1_000_000_000
-    /// The longest a block with transactions stays open.
-    package var blockAgeNanoseconds: UInt64 = 24_000_000
+    /// The longest that a block with transactions is held while those before it wait for their hash
+    /// or their finality; below T_slot.
+    package var blockAgeNanoseconds: UInt64 = 200_000_000
     package var chunkTransactions = 512
     package var chunkBytes = 512 * 1024
     package var blockTransactions = 4096

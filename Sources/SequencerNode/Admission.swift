@@ -25,13 +25,17 @@ final class AdmissionService: @unchecked Sendable {
     static let bound = 8192
 
     private let cache: TransactionCache
-    private let chainID: ChainID
     private let context: @Sendable () -> BlockContext
     private let view: ChainView
     private let opaque: Bool
-    private let thread = WorkerThread<Item>(name: "admission", bound: AdmissionService.bound)
+    private let thread = WorkerThread<Item>(
+        name: "admission", bound: AdmissionService.bound, niceness: 2)
     private let admitted: @Sendable ([Admission]) -> Void
+    /// Reads the newest stored state, until that moves on.
     private var executor: BlockExecutor?
+    private var addresses = StorageAddressCache()
+    private var keys = AccountKeys()
+    private var hasher: TransactionHasher
     private var tickets = Tickets()
     /// Deployments that wait, by the account that they make; bounded.
     private var deployments: [ContractAddress: DeployAccountTransactionV3] = [:]
@@ -42,7 +46,7 @@ final class AdmissionService: @unchecked Sendable {
         admitted: @escaping @Sendable ([Admission]) -> Void
     ) {
         self.cache = cache
-        self.chainID = chainID
+        hasher = TransactionHasher(chainID: chainID)
         self.opaque = opaque
         self.view = view
         self.context = context
@@ -88,10 +92,15 @@ final class AdmissionService: @unchecked Sendable {
 
     private func work(_ items: [Item]) {
         var admissions: [Admission] = []
-        executor = nil
         for item in items {
+            if admissions.count >= Self.handedOver {
+                admitted(admissions)
+                admissions.removeAll(keepingCapacity: true)
+            }
             switch item {
-            case .renew: executor = nil
+            case .renew:
+                if let executor { addresses = executor.addresses }
+                executor = nil
             case .peer(let transactions, let peer):
                 for transaction in transactions {
                     if opaque {
@@ -117,6 +126,9 @@ final class AdmissionService: @unchecked Sendable {
         if !admissions.isEmpty { admitted(admissions) }
     }
 
+    /// So many go to the pool together, so that the first does not wait for a long queue.
+    private static let handedOver = 64
+
     private func payload(_ bytes: [UInt8], from peer: ValidatorIndex?) -> Admission {
         let leaf = ChunkRoot.leaf(bytes)
         return Admission(
@@ -131,7 +143,7 @@ final class AdmissionService: @unchecked Sendable {
         let leaf = ChunkRoot.leaf(bytes)
         var known: KnownTransaction
         do {
-            known = try cache.known(leaf) ?? cache.prepare(bytes)
+            known = try cache.known(leaf) ?? TransactionCache.prepare(bytes, &hasher)
         } catch {
             return .failure(.validationFailure("malformed transaction: \(error)"))
         }
@@ -139,7 +151,8 @@ final class AdmissionService: @unchecked Sendable {
             if executor == nil {
                 try view.renew()
                 executor = try BlockExecutor(
-                    queries: context(), on: StateView(committed: StoredState(view: view)))
+                    queries: context(), on: StateView(committed: StoredState(view: view)),
+                    addresses: addresses)
             }
             let deployment = deployments[known.prepared.senderAddress]
             if known.prepared.signature == nil,
@@ -147,7 +160,8 @@ final class AdmissionService: @unchecked Sendable {
                     in: StateView(committed: StoredState(view: view)),
                     pendingDeployment: deployment)
             {
-                known.prepared.signature = check.checked()
+                known.prepared.signature = CheckedSignature(
+                    publicKey: check.publicKey, isValid: keys.verify(check))
             }
             guard
                 let result = try executor?.admit(known.prepared, pendingDeployment: deployment)

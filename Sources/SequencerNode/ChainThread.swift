@@ -22,6 +22,11 @@ struct PendingCommit: Sendable {
 /// ones to the storage thread. Hashing never waits for the disk: headers need hashes soon, and what
 /// is not stored yet is read from the layers above storage.
 final class ChainThread: @unchecked Sendable {
+    /// The least time between two commits: under load they take in several blocks, since the log
+    /// already holds them, and a commit writes whole pages. After so many blocks it is due anyway.
+    static let commitIntervalMilliseconds: UInt64 = 20
+    static let commitBlocks = 32
+
     enum Item: Sendable {
         case hash(HashWork)
         case drop(ExecutionKey)
@@ -44,14 +49,17 @@ final class ChainThread: @unchecked Sendable {
     }
 
     private let store: ChainStore
-    private let thread = WorkerThread<Item>(name: "chain", bound: 1 << 16)
-    private let storage = WorkerThread<StoreWork>(name: "storage", bound: 1 << 16)
+    private let thread = WorkerThread<Item>(name: "chain", bound: 1 << 16, niceness: 2)
+    private let storage = WorkerThread<StoreWork>(name: "storage", bound: 1 << 16, niceness: 5)
     private let answer: @Sendable (ExecutionResult) -> Void
     private let stored: @Sendable ([FinalBlock], [BlockOutput]) -> Void
     private let failed: @Sendable (String) -> Never
     private let view: ChainView
     private var overlay = TrieOverlay<ExecutionKey>()
     private var hashed: [ExecutionKey: Hashed] = [:]
+    /// Of the storage thread: what the next commit will hold, and when the last one began.
+    private var unwritten: [StoreWork] = []
+    private var lastCommit = Tick(0)
     /// The newest stored block's hash, for its children.
     private var tipHash: Felt
     private var tipKey: ExecutionKey
@@ -86,7 +94,14 @@ final class ChainThread: @unchecked Sendable {
             return nil
         }
         storage.start { [self] works in
-            write(works)
+            unwritten += works
+            guard !unwritten.isEmpty else { return nil }
+            let now = SystemClock.tick()
+            let due = lastCommit.after(milliseconds: Self.commitIntervalMilliseconds)
+            let blocks = unwritten.reduce(0) { $0 + $1.blocks.count }
+            if now < due, blocks < Self.commitBlocks { return due }
+            lastCommit = now
+            write()
             return nil
         }
     }
@@ -97,6 +112,7 @@ final class ChainThread: @unchecked Sendable {
     func stop() {
         thread.stop()
         storage.stop()
+        if !unwritten.isEmpty { write() }
         view.end()
     }
 
@@ -167,7 +183,9 @@ final class ChainThread: @unchecked Sendable {
     }
 
     /// Everything that waits goes into one durable commit, on the storage thread.
-    private func write(_ works: [StoreWork]) {
+    private func write() {
+        let works = unwritten
+        unwritten.removeAll()
         do throws(StoreError) {
             try store.commit(works.map(\.batch))
         } catch { failed("cannot store final blocks: \(error)") }

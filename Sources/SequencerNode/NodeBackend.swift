@@ -6,6 +6,7 @@ import Replica
 import Replication
 import StarkField
 import Storage
+import Synchronization
 import WireCodec
 
 /// What JSON-RPC asks of a node, answered from storage: each answer from one snapshot, so that it
@@ -218,18 +219,22 @@ struct NodeBackend: RPCBackend {
         return .executed(inclusion.finality, inclusion.receipt.executionStatus)
     }
 
-    func submit(_ transaction: Transaction) async throws(RPCAdmissionFailure) -> Felt {
+    func submit(_ transactions: [Transaction]) async -> [Result<Felt, RPCAdmissionFailure>] {
         let now = SystemClock.tick()
-        let result: Result<Felt, RPCAdmissionFailure> = await withCheckedContinuation { waiting in
-            let offered = admission.offer(.user(transaction) { waiting.resume(returning: $0) })
-            if !offered {
-                waiting.resume(
-                    returning: .failure(.unavailable("too many transactions wait; try again")))
+        let results = await withCheckedContinuation { waiting in
+            let answers = Answers(count: transactions.count) { waiting.resume(returning: $0) }
+            for (index, transaction) in transactions.enumerated() {
+                let offered = admission.offer(
+                    .user(transaction) { answers.give($0, at: index) })
+                if !offered {
+                    let busy = RPCAdmissionFailure.unavailable(
+                        "too many transactions wait; try again")
+                    answers.give(.failure(busy), at: index)
+                }
             }
         }
-        let hash = try result.get()
-        meter.submitted(Digest(hash), at: now)
-        return hash
+        for case .success(let hash) in results { meter.submitted(Digest(hash), at: now) }
+        return results
     }
 
     // MARK: - Calls
@@ -417,8 +422,37 @@ struct NodeBackend: RPCBackend {
             totalPower: identity.totalPower, poolTransactions: picture.mempoolCount,
             poolBytes: picture.mempoolBytes, transactionsPerSecond: figures.transactionsPerSecond,
             blocksPerSecond: figures.blocksPerSecond,
-            finalityP50Milliseconds: figures.p50Milliseconds,
-            finalityP99Milliseconds: figures.p99Milliseconds)
+            finalityP50Milliseconds: figures.final.p50,
+            finalityP99Milliseconds: figures.final.p99,
+            storedP50Milliseconds: figures.stored.p50,
+            storedP99Milliseconds: figures.stored.p99)
+    }
+}
+
+/// Collects the verdicts on several transactions, and hands them over when the last has come.
+private final class Answers: Sendable {
+    typealias Verdict = Result<Felt, RPCAdmissionFailure>
+    private struct State {
+        var verdicts: [Verdict?]
+        var missing: Int
+    }
+    private let state: Mutex<State>
+    private let complete: @Sendable ([Verdict]) -> Void
+
+    init(count: Int, complete: @escaping @Sendable ([Verdict]) -> Void) {
+        state = Mutex(State(verdicts: Array(repeating: nil, count: count), missing: count))
+        self.complete = complete
+        if count == 0 { complete([]) }
+    }
+
+    func give(_ verdict: Verdict, at index: Int) {
+        let all = state.withLock { state -> [Verdict]? in
+            guard state.verdicts[index] == nil else { return nil }
+            state.verdicts[index] = verdict
+            state.missing -= 1
+            return state.missing == 0 ? state.verdicts.compactMap { $0 } : nil
+        }
+        if let all { complete(all) }
     }
 }
 

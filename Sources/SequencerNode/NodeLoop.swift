@@ -97,7 +97,12 @@ final class NodeLoop: @unchecked Sendable {
         }
         replica.step(.turnEnded, now: now, into: &effects)
         carryOut()
-        board.publish(replica, peerCount: peers.count, mailbox: thread.depth)
+        // After a halt there may be no further turn.
+        let isUrgent = replica.halted != nil
+        board.publish(replica.tip.height, isUrgent: isUrgent, now: now.tick) { picture in
+            replica.describe(in: &picture, peerCount: peers.count, now: now.tick)
+            picture.mailbox = thread.depth
+        }
         return replica.nextDeadline
     }
 

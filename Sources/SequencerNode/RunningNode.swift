@@ -126,7 +126,7 @@ final class RunningNode: Service {
 
         // Threads.
         let opaque = genesis.source.payload == .opaque
-        let cache = TransactionCache(chainID: genesis.chainID)
+        let cache = TransactionCache()
         let executionBox = Holder<ExecutionThread>()
         let admissionBox = Holder<AdmissionService>()
         chain = try ChainThread(
@@ -159,7 +159,8 @@ final class RunningNode: Service {
         execution = ExecutionThread(
             engine: engine, answer: { loop.post(.execution($0)) },
             hash: { chain.post(.hash($0)) }, drop: { chain.post(.drop($0)) },
-            commit: { chain.post(.commit($0)) })
+            commit: { chain.post(.commit($0)) },
+            finalised: { meter.finalised($0, at: SystemClock.tick()) })
         executionBox.value = execution
         let prices = genesis.executionPrices
         let chainID = genesis.chainID
@@ -175,7 +176,7 @@ final class RunningNode: Service {
             }, admitted: { loop.post(.admitted($0)) })
         admissionBox.value = admission
         verifier = WorkerThread(name: "signatures", bound: 1 << 16)
-        server = WorkerThread(name: "serve", bound: 64)
+        server = WorkerThread(name: "serve", bound: 64, niceness: 5)
         let verifier = verifier
         let server = server
         let admission = admission

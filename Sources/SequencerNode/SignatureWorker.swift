@@ -12,6 +12,15 @@ final class SignatureWorker: @unchecked Sendable {
 
     private let keys: [PreparedPublicKey]
     private var hashes: [HashInput: Digest] = [:]
+    /// Good signatures, in two generations: a vote comes by itself and in certificates, and the
+    /// replica asks again for what is still on its way through here.
+    private struct Verified: Hashable {
+        let digest: Digest
+        let signer: ValidatorIndex
+        let signature: SignatureBytes
+    }
+    private var young: Set<Verified> = []
+    private var old: Set<Verified> = []
 
     /// Nil when a key is not the x coordinate of a point.
     init?(committee keys: [Felt]) {
@@ -28,6 +37,9 @@ final class SignatureWorker: @unchecked Sendable {
         checks.map { check in
             guard Int(check.signer.rawValue) < keys.count else { return nil }
             let digest = hash(check.input)
+            let known = Verified(
+                digest: digest, signer: check.signer, signature: check.signature)
+            if young.contains(known) || old.contains(known) { return digest }
             guard let r = Felt(bigEndianWords: check.signature.r.words),
                 let s = Felt(bigEndianWords: check.signature.s.words)
             else { return nil }
@@ -36,6 +48,11 @@ final class SignatureWorker: @unchecked Sendable {
                 keys[Int(check.signer.rawValue)].verify(
                     messageHash: digest.felt, signature: signature)
             else { return nil }
+            if young.count >= Self.keptHashes {
+                old = young
+                young.removeAll(keepingCapacity: true)
+            }
+            young.insert(known)
             return digest
         }
     }

@@ -74,12 +74,14 @@ final class StarknetEngine: ExecutionEngine {
     private var committed: StateView
     private var blocks: [ExecutionKey: Block] = [:]
     private var addresses = StorageAddressCache()
+    private var hasher: TransactionHasher
 
     init(
         chainID: ChainID, cache: TransactionCache, view: ChainView,
         feeAddress: @escaping (Slot) -> Felt, failed: @escaping (String) -> Never
     ) {
         self.chainID = chainID
+        hasher = TransactionHasher(chainID: chainID)
         self.cache = cache
         self.view = view
         self.feeAddress = feeAddress
@@ -121,7 +123,7 @@ final class StarknetEngine: ExecutionEngine {
     private func known(_ bytes: [UInt8]) throws(WireError) -> KnownTransaction {
         let leaf = ChunkRoot.leaf(bytes)
         if let known = cache.known(leaf) { return known }
-        let fresh = try cache.prepare(bytes)
+        let fresh = try TransactionCache.prepare(bytes, &hasher)
         cache.insert(fresh, leaf: leaf)
         return fresh
     }
@@ -159,7 +161,7 @@ final class StarknetEngine: ExecutionEngine {
             let leaf = ChunkRoot.leaf(candidate.bytes)
             let known: KnownTransaction
             do {
-                known = try cache.known(leaf) ?? cache.prepare(candidate.bytes)
+                known = try cache.known(leaf) ?? TransactionCache.prepare(candidate.bytes, &hasher)
             } catch {
                 refused.append(candidate.hash)
                 continue

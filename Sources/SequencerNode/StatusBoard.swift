@@ -23,6 +23,8 @@ package struct NodePicture: Sendable {
     /// When the final height last rose.
     package var finalChangedAt = Tick(0)
     package var halted: String?
+    /// When the replica's part of this was written.
+    var publishedAt = Tick(0)
     package var skips: [String: UInt64] = [:]
     /// Statements counted of each validator since the start.
     package var votes: [UInt64] = []
@@ -43,33 +45,21 @@ package final class StatusBoard: Sendable {
 
     package var current: NodePicture { picture.withLock { $0 } }
 
-    func publish(_ replica: Replica, peerCount: Int, mailbox: Int) {
+    /// A picture of every turn would cost more than the turn: one is due when the height or
+    /// the time has moved on. A replica's beats and timers see to it that a turn follows.
+    static let publishNanoseconds: UInt64 = 5_000_000
+
+    func publish(
+        _ height: Height, isUrgent: Bool, now: Tick, _ describe: (inout NodePicture) -> Void
+    ) {
         picture.withLock { picture in
-            let height = replica.tip.height.rawValue
-            if picture.connected.count != peerCount {
-                picture.connected = Array(repeating: false, count: peerCount)
+            let isNew = height.rawValue != picture.finalHeight || picture.publishedAt.rawValue == 0
+            if !isNew, !isUrgent, now.nanoseconds(since: picture.publishedAt) < Self.publishNanoseconds {
+                return
             }
-            if height != picture.finalHeight || picture.finalChangedAt.rawValue == 0 {
-                picture.finalChangedAt = SystemClock.tick()
-            }
-            picture.started = replica.started
-            picture.finalHeight = height
-            picture.finalSlot = replica.tip.reference.slot.rawValue
-            picture.window = replica.consensus.currentWindow.rawValue
-            picture.leader = replica.consensus.currentLeader.rawValue
-            picture.claimedHeight = replica.highestClaimedHeight.rawValue
-            picture.isCatchingUp = replica.isCatchingUp
-            picture.mempoolCount = replica.mempool.count
-            picture.mempoolBytes = replica.mempool.byteCount
-            picture.blocksAboveFinal = replica.blocksAboveFinal
-            picture.unverified = replica.unverifiedCount
-            picture.mailbox = mailbox
-            picture.halted = replica.halted.map { "\($0)" }
-            picture.votes = replica.consensus.statementCounts
-            picture.certificateSigners = replica.consensus.lastCertificateSigners
-            picture.timers = replica.timers(now: SystemClock.tick()).map {
-                ($0.name, Double($0.nanoseconds) / 1e9)
-            }
+            picture.publishedAt = now
+            if isNew { picture.finalChangedAt = now }
+            describe(&picture)
         }
     }
 
@@ -107,5 +97,29 @@ package final class StatusBoard: Sendable {
         watchers.withLock { $0.append((height, resume)) }
         let stored = picture.withLock { $0.storedHeight }
         notify(stored)
+    }
+}
+
+extension Replica {
+    /// Fills in what the replica knows. It reads in place: a copy of a replica is long.
+    func describe(in picture: inout NodePicture, peerCount: Int, now: Tick) {
+        if picture.connected.count != peerCount {
+            picture.connected = Array(repeating: false, count: peerCount)
+        }
+        picture.started = started
+        picture.finalHeight = tip.height.rawValue
+        picture.finalSlot = tip.reference.slot.rawValue
+        picture.window = consensus.currentWindow.rawValue
+        picture.leader = consensus.currentLeader.rawValue
+        picture.claimedHeight = highestClaimedHeight.rawValue
+        picture.isCatchingUp = isCatchingUp
+        picture.mempoolCount = mempool.count
+        picture.mempoolBytes = mempool.byteCount
+        picture.blocksAboveFinal = blocksAboveFinal
+        picture.unverified = unverifiedCount
+        picture.halted = halted.map { "\($0)" }
+        picture.votes = consensus.statementCounts
+        picture.certificateSigners = consensus.lastCertificateSigners
+        picture.timers = timers(now: now).map { ($0.name, Double($0.nanoseconds) / 1e9) }
     }
 }

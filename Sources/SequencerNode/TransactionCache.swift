@@ -26,9 +26,6 @@ final class TransactionCache: Sendable {
     }
 
     private let state = Mutex(State())
-    private let chainID: ChainID
-
-    init(chainID: ChainID) { self.chainID = chainID }
 
     func known(_ leaf: Digest) -> KnownTransaction? {
         state.withLock { $0.young[leaf] ?? $0.old[leaf] }
@@ -56,9 +53,10 @@ final class TransactionCache: Sendable {
     }
 
     /// Decodes and hashes; nothing is verified.
-    func prepare(_ bytes: [UInt8]) throws(WireError) -> KnownTransaction {
+    static func prepare(
+        _ bytes: [UInt8], _ hasher: inout TransactionHasher
+    ) throws(WireError) -> KnownTransaction {
         let transaction = try Transaction(decoding: bytes)
-        var hasher = TransactionHasher(chainID: chainID)
         let digest = hasher.digest(of: transaction)
         return KnownTransaction(
             prepared: PreparedTransaction(

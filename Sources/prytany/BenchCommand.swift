@@ -127,6 +127,8 @@ struct Measurement {
     /// The slowest node's.
     var p50Milliseconds: Double?
     var p99Milliseconds: Double?
+    var storedP50Milliseconds: Double?
+    var storedP99Milliseconds: Double?
     /// Of all nodes together, in cores.
     var processorCores = 0.0
     var megabytesPerNode = 0.0
@@ -173,6 +175,8 @@ struct Measurement {
         result.blocks = gains.map(\.1).min() ?? 0
         result.p50Milliseconds = after.compactMap(\.finalityP50Milliseconds).max()
         result.p99Milliseconds = after.compactMap(\.finalityP99Milliseconds).max()
+        result.storedP50Milliseconds = after.compactMap(\.storedP50Milliseconds).max()
+        result.storedP99Milliseconds = after.compactMap(\.storedP99Milliseconds).max()
         result.refused = load?.refusedCount ?? 0
         return result
     }
@@ -220,7 +224,9 @@ struct Measurement {
         {"offered":\(offered),"seconds":\(number(seconds)),"transactions_per_second":\
         \(number(Double(transactions) / seconds)),"blocks_per_second":\
         \(number(Double(blocks) / seconds)),"finality_p50_ms":\(number(p50Milliseconds)),\
-        "finality_p99_ms":\(number(p99Milliseconds)),"cores":\(number(processorCores)),\
+        "finality_p99_ms":\(number(p99Milliseconds)),\
+        "stored_p50_ms":\(number(storedP50Milliseconds)),\
+        "stored_p99_ms":\(number(storedP99Milliseconds)),"cores":\(number(processorCores)),\
         "mb_per_node":\(number(megabytesPerNode)),"refused":\(refused)}
         """
     }
@@ -228,7 +234,8 @@ struct Measurement {
     var text: String {
         "offered \(offered)/s: final \(Int(Double(transactions) / seconds))/s in "
             + "\(Int(Double(blocks) / seconds)) blocks/s, finality p50 \(number(p50Milliseconds)) ms"
-            + " p99 \(number(p99Milliseconds)) ms, \(number(processorCores)) cores, "
+            + " p99 \(number(p99Milliseconds)) ms (stored: \(number(storedP50Milliseconds)),"
+            + " \(number(storedP99Milliseconds))), \(number(processorCores)) cores, "
             + "\(number(megabytesPerNode)) MB a node"
             + (refused > 0 ? ", \(refused) refused" : "")
     }

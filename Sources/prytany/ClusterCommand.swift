@@ -90,6 +90,8 @@ struct NodeReport: Decodable {
     var blocksPerSecond: Double
     var finalityP50Milliseconds: Double?
     var finalityP99Milliseconds: Double?
+    var storedP50Milliseconds: Double?
+    var storedP99Milliseconds: Double?
 }
 
 /// The processes of a cluster, and what they say of themselves.

@@ -25,32 +25,9 @@ enum LocalHTTP {
     }
 
     private static func exchange(port: Int, request: String, milliseconds: Int) -> Answer? {
-        let socket = Glibc.socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        guard socket >= 0 else { return nil }
+        guard let socket = connect(port: port, milliseconds: milliseconds) else { return nil }
         defer { close(socket) }
-        var limit = timeval(tv_sec: milliseconds / 1000, tv_usec: milliseconds % 1000 * 1000)
-        setsockopt(
-            socket, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
-        setsockopt(
-            socket, SOL_SOCKET, SO_SNDTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_port = UInt16(clamping: port).bigEndian
-        address.sin_addr.s_addr = inet_addr("127.0.0.1")
-        let connected = withUnsafePointer(to: &address) {
-            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                connect(socket, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
-            }
-        }
-        guard connected == 0 else { return nil }
-        var bytes = Array(request.utf8)[...]
-        while !bytes.isEmpty {
-            let sent = bytes.withUnsafeBytes {
-                send(socket, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
-            }
-            guard sent > 0 else { return nil }
-            bytes = bytes.dropFirst(sent)
-        }
+        guard sendAll(Array(request.utf8), on: socket) else { return nil }
         var answer = Data()
         var buffer = [UInt8](repeating: 0, count: 65536)
         while true {
@@ -61,6 +38,42 @@ enum LocalHTTP {
             if answer.count > 64 << 20 { return nil }
         }
         return parse(answer)
+    }
+
+    /// A connected socket with time limits, or nil.
+    fileprivate static func connect(port: Int, milliseconds: Int) -> Int32? {
+        let socket = Glibc.socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        guard socket >= 0 else { return nil }
+        var limit = timeval(tv_sec: milliseconds / 1000, tv_usec: milliseconds % 1000 * 1000)
+        let size = socklen_t(MemoryLayout<timeval>.size)
+        setsockopt(socket, SOL_SOCKET, SO_RCVTIMEO, &limit, size)
+        setsockopt(socket, SOL_SOCKET, SO_SNDTIMEO, &limit, size)
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_port = UInt16(clamping: port).bigEndian
+        address.sin_addr.s_addr = inet_addr("127.0.0.1")
+        let connected = withUnsafePointer(to: &address) {
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                Glibc.connect(socket, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+            }
+        }
+        guard connected == 0 else {
+            close(socket)
+            return nil
+        }
+        return socket
+    }
+
+    fileprivate static func sendAll(_ request: [UInt8], on socket: Int32) -> Bool {
+        var bytes = request[...]
+        while !bytes.isEmpty {
+            let sent = bytes.withUnsafeBytes {
+                send(socket, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
+            }
+            guard sent > 0 else { return false }
+            bytes = bytes.dropFirst(sent)
+        }
+        return true
     }
 
     private static func parse(_ data: Data) -> Answer? {
@@ -92,5 +105,66 @@ enum LocalHTTP {
             rest = rest[(line.upperBound + count + 2)...]
         }
         return nil
+    }
+}
+
+/// A connection that stays, for a client with many requests. Reads answers that state their length,
+/// as a node's do. One thread's; after a failure the next request connects anew.
+final class LocalConnection {
+    private let port: Int
+    private let milliseconds: Int
+    private var socket: Int32?
+    private var received: [UInt8] = []
+
+    init(port: Int, milliseconds: Int = 10_000) {
+        self.port = port
+        self.milliseconds = milliseconds
+    }
+
+    deinit { if let socket { close(socket) } }
+
+    /// The answer's body, or nil where the node did not answer in time.
+    func post(path: String, json: String) -> [UInt8]? {
+        if socket == nil { socket = LocalHTTP.connect(port: port, milliseconds: milliseconds) }
+        guard let socket else { return nil }
+        let request =
+            "POST \(path) HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
+            + "Content-Length: \(json.utf8.count)\r\n\r\n\(json)"
+        if LocalHTTP.sendAll(Array(request.utf8), on: socket), let body = readBody(socket) {
+            return body
+        }
+        close(socket)
+        self.socket = nil
+        received = []
+        return nil
+    }
+
+    private func readBody(_ socket: Int32) -> [UInt8]? {
+        let end = Array("\r\n\r\n".utf8)
+        var buffer = [UInt8](repeating: 0, count: 65_536)
+        var bodyStart: Int?
+        var length = 0
+        while true {
+            if bodyStart == nil, received.count >= 4,
+                let split = (0...(received.count - 4)).first(where: {
+                    received[$0...].starts(with: end)
+                })
+            {
+                let head = String(decoding: received[..<split], as: UTF8.self).lowercased()
+                guard let field = head.range(of: "content-length:") else { return nil }
+                let digits = head[field.upperBound...].drop { $0 == " " }.prefix { $0.isNumber }
+                guard let count = Int(digits), count <= 64 << 20 else { return nil }
+                bodyStart = split + 4
+                length = count
+            }
+            if let bodyStart, received.count >= bodyStart + length {
+                let body = Array(received[bodyStart..<(bodyStart + length)])
+                received.removeFirst(bodyStart + length)
+                return body
+            }
+            let count = recv(socket, &buffer, buffer.count, 0)
+            guard count > 0 else { return nil }
+            received += buffer[0..<count]
+        }
     }
 }

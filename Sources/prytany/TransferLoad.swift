@@ -7,10 +7,12 @@ import Synchronization
 import WireCodec
 
 /// Signed STRK transfers, made before the measurement and sent at a steady rate: each account's go
-/// in nonce order to one node, in JSON-RPC batches.
+/// in nonce order to one node, in small JSON-RPC batches over a connection that stays.
 final class TransferLoad: @unchecked Sendable {
-    /// The nodes' limit of calls in one batch is 50.
-    private static let batch = 40
+    /// Batches that each node gets in a second at most, as from a busy gateway; the nodes' limit of
+    /// calls in one batch is 50.
+    private static let batchesPerSecond = 100
+    private static let maximumBatch = 40
 
     private let ports: [Int]
     private let rate: Int
@@ -34,6 +36,8 @@ final class TransferLoad: @unchecked Sendable {
             else { throw CommandFailure("\(layout.accountsPath) has a malformed account") }
             return (address, secret)
         }
+        let batch = min(
+            Self.maximumBatch, max(1, rate / ports.count / Self.batchesPerSecond))
         let total = rate * seconds
         let rounds = (total + senders.count - 1) / senders.count
         bodies = Array(repeating: [], count: ports.count)
@@ -57,7 +61,7 @@ final class TransferLoad: @unchecked Sendable {
             for round in all {
                 for call in round[node] {
                     waiting.append(call)
-                    if waiting.count == Self.batch {
+                    if waiting.count == batch {
                         bodies[node].append(
                             (waiting.count, "[" + waiting.joined(separator: ",") + "]"))
                         waiting.removeAll(keepingCapacity: true)
@@ -113,6 +117,7 @@ final class TransferLoad: @unchecked Sendable {
 
     private func send(_ node: Int) {
         let share = Double(rate) / Double(ports.count)
+        let connection = LocalConnection(port: ports[node])
         let start = Date()
         var sent = 0
         for body in bodies[node] {
@@ -120,14 +125,23 @@ final class TransferLoad: @unchecked Sendable {
             let due = Double(sent) / share - Date().timeIntervalSince(start)
             if due > 0 { Thread.sleep(forTimeInterval: due) }
             sent += body.count
-            guard let answer = LocalHTTP.post(port: ports[node], path: "/", json: body.json) else {
+            guard let answer = connection.post(path: "/", json: body.json) else {
                 refusals.add(UInt64(body.count), ordering: .relaxed)
                 continue
             }
-            let text = String(decoding: answer.body, as: UTF8.self)
-            let errors = text.components(separatedBy: "\"error\"").count - 1
+            let errors = Self.errors(in: answer)
             if errors > 0 { refusals.add(UInt64(errors), ordering: .relaxed) }
         }
+    }
+
+    /// How often `"error"` occurs.
+    private static func errors(in answer: [UInt8]) -> Int {
+        let word = Array("\"error\"".utf8)
+        var count = 0
+        for start in answer.indices where answer[start] == word[0] {
+            if answer[start...].starts(with: word) { count += 1 }
+        }
+        return count
     }
 
     func stop() { stopping.store(true, ordering: .relaxed) }

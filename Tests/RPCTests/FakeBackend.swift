@@ -224,6 +224,18 @@ final class FakeBackend: RPCBackend {
 
     func syncing() async throws(RPCFailure) -> RPCSyncStatus? { behaviour.withLock { $0.sync } }
 
+    func submit(_ transactions: [Transaction]) async -> [Result<Felt, RPCAdmissionFailure>] {
+        var verdicts: [Result<Felt, RPCAdmissionFailure>] = []
+        for transaction in transactions {
+            do throws(RPCAdmissionFailure) {
+                verdicts.append(.success(try await submit(transaction)))
+            } catch {
+                verdicts.append(.failure(error))
+            }
+        }
+        return verdicts
+    }
+
     func submit(_ transaction: Transaction) async throws(RPCAdmissionFailure) -> Felt {
         let refusal = behaviour.withLock { behaviour -> RPCAdmissionFailure? in
             if behaviour.admission == nil { behaviour.submitted.append(transaction) }

@@ -391,9 +391,14 @@ package struct ConsensusMachine: Sendable {
 
     /// Slots that hold a block on this one: the next, or the first of a later window.
     func children(of reference: BlockReference) -> [Slot] {
-        slots.filter { entry in
-            entry.key > reference.slot && entry.value.blocks.contains { $0.parent == reference }
-        }.map(\.key).sorted()
+        var result: [Slot] = []
+        for index in slots.indices where slots.keys[index] > reference.slot {
+            if slots.values[index].blocks.contains(where: { $0.parent == reference }) {
+                result.append(slots.keys[index])
+            }
+        }
+        result.sort()
+        return result
     }
 
     /// Rule 3.

@@ -75,6 +75,9 @@ package struct BlockExecutor: Sendable {
         native = NativeContext(state: state, addresses: addresses, classes: classes)
     }
 
+    /// The storage addresses computed so far, for the next executor.
+    package var addresses: StorageAddressCache { native.addresses }
+
     /// Runs one transaction. Without a checked signature for the account's key, this verifies it.
     package mutating func execute(
         _ transaction: PreparedTransaction

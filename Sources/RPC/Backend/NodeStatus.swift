@@ -47,6 +47,9 @@ package struct NodeStatus: Codable, Hashable, Sendable {
     /// From submission at this node to finality here; nil where nothing was submitted here.
     package var finalityP50Milliseconds: Double?
     package var finalityP99Milliseconds: Double?
+    /// From submission to the block's being stored, when this interface shows it.
+    package var storedP50Milliseconds: Double?
+    package var storedP99Milliseconds: Double?
 
     package init(
         name: String, validatorIndex: Int?, softwareVersion: String, chainID: String, phase: Phase,
@@ -55,7 +58,8 @@ package struct NodeStatus: Codable, Hashable, Sendable {
         window: UInt64, leaderIndex: Int, skippedWindows: UInt64, connectedPeers: Int,
         knownPeers: Int, connectedPower: UInt64, totalPower: UInt64, poolTransactions: Int,
         poolBytes: Int, transactionsPerSecond: Double, blocksPerSecond: Double,
-        finalityP50Milliseconds: Double?, finalityP99Milliseconds: Double?
+        finalityP50Milliseconds: Double?, finalityP99Milliseconds: Double?,
+        storedP50Milliseconds: Double? = nil, storedP99Milliseconds: Double? = nil
     ) {
         self.name = name
         self.validatorIndex = validatorIndex
@@ -83,5 +87,7 @@ package struct NodeStatus: Codable, Hashable, Sendable {
         self.blocksPerSecond = blocksPerSecond
         self.finalityP50Milliseconds = finalityP50Milliseconds
         self.finalityP99Milliseconds = finalityP99Milliseconds
+        self.storedP50Milliseconds = storedP50Milliseconds
+        self.storedP99Milliseconds = storedP99Milliseconds
     }
 }

@@ -70,8 +70,9 @@ package protocol RPCBackend: Sendable {
     /// nil when the node is not catching up.
     func syncing() async throws(RPCFailure) -> RPCSyncStatus?
 
-    /// Admits the transaction to the pool and returns its hash.
-    func submit(_ transaction: Transaction) async throws(RPCAdmissionFailure) -> Felt
+    /// Admits transactions to the pool in this order, and returns for each its hash or why it was
+    /// refused. The next one need not wait for the verdict on the one before.
+    func submit(_ transactions: [Transaction]) async -> [Result<Felt, RPCAdmissionFailure>]
 
     func health() async -> HealthReport
     func status() async -> NodeStatus

@@ -18,7 +18,8 @@ package struct RPCDispatcher: Sendable {
     package func parse(_ body: [UInt8]) -> RPCMessage { .parse(body, limits: limits) }
 
     /// The answer's JSON; nil where nothing but notifications came. The calls of a batch run one
-    /// after the other and are answered in their order.
+    /// after the other and are answered in their order; neighbouring submissions are handed over
+    /// together.
     package func answer(_ message: RPCMessage) async -> [UInt8]? {
         switch message {
         case .refused(let error):
@@ -30,21 +31,41 @@ package struct RPCDispatcher: Sendable {
         case .batch(let calls):
             var answers: [[UInt8]] = []
             var size = 0
-            for call in calls {
-                var outcome: Result<[UInt8], RPCError>
+            var rest = calls[...]
+            while !rest.isEmpty {
+                let submissions = rest.prefix { $0.submits }
+                let group = submissions.isEmpty ? rest.prefix(1) : submissions
+                rest = rest.dropFirst(group.count)
+                let outcomes: [Result<[UInt8], RPCError>]
                 if size > limits.batchAnswerBytes {
-                    outcome = .failure(
-                        .limitExceeded("the answers before this one fill the batch's maximum"))
+                    let error = RPCError.limitExceeded(
+                        "the answers before this one fill the batch's maximum")
+                    outcomes = group.map { _ in .failure(error) }
+                } else if submissions.isEmpty {
+                    outcomes = [await run(group[group.startIndex])]
                 } else {
-                    outcome = await run(call)
+                    outcomes = await submit(Array(group))
                 }
-                guard let id = call.id else { continue }
-                let answer = RPCDispatcher.answer(id, outcome)
-                size += answer.count
-                answers.append(answer)
+                for (call, outcome) in zip(group, outcomes) {
+                    guard let id = call.id else { continue }
+                    let answer = RPCDispatcher.answer(id, outcome)
+                    size += answer.count
+                    answers.append(answer)
+                }
             }
             return RPCDispatcher.batch(answers)
         }
+    }
+
+    /// Consecutive submissions of a batch: in order, without a wait for each verdict in between.
+    private func submit(_ calls: [RPCCall]) async -> [Result<[UInt8], RPCError>] {
+        let start = ContinuousClock.now
+        let requests = calls.compactMap(\.submission)
+        let outcomes = await methods.submit(requests)
+        for (request, outcome) in zip(requests, outcomes) {
+            metrics.record(request.method, start.duration(to: .now), outcome)
+        }
+        return outcomes
     }
 
     /// The answer to a message whose time is up.
@@ -114,4 +135,16 @@ package struct RPCDispatcher: Sendable {
         }
         return writer.bytes
     }
+}
+
+extension RPCCall {
+    /// Method and parameters where this call submits a transaction.
+    var submission: (method: StarknetMethod, parameters: RPCParameters)? {
+        guard case .success(let content) = content,
+            let method = StarknetMethod(rawValue: content.method), method.submits
+        else { return nil }
+        return (method, content.parameters)
+    }
+
+    var submits: Bool { submission != nil }
 }

@@ -33,8 +33,8 @@ struct StarknetMethods: Sendable {
             case .call: try await call(parameters, into: &result)
             case .estimateFee: try await estimateFee(parameters, into: &result)
             case .events: try await events(parameters, into: &result)
-            case .addInvoke: try await addInvoke(parameters, into: &result)
-            case .addDeployAccount: try await addDeployAccount(parameters, into: &result)
+            case .addInvoke, .addDeployAccount:
+                return try await submit([(method, parameters)])[0].get()
             }
         } catch let error as RPCError {
             throw error
@@ -271,28 +271,66 @@ struct StarknetMethods: Sendable {
         result.status(status)
     }
 
-    private func addInvoke(
-        _ parameters: RPCParameters, into result: inout JSONWriter
-    ) async throws {
-        let reader = try ParameterReader(parameters, ["invoke_transaction"])
-        let sent = try Decode.invoke(reader[0])
-        if sent.isQuery { throw RPCError.unsupportedTransactionVersion }
-        let hash = try await backend.submit(sent.transaction)
-        result.object { $0.member("transaction_hash", hash) }
+    // MARK: - Submission
+
+    /// Calls that each submit a transaction, in their order: all are handed over before the first
+    /// verdict is awaited.
+    func submit(
+        _ calls: [(method: StarknetMethod, parameters: RPCParameters)]
+    ) async -> [Result<[UInt8], RPCError>] {
+        var results: [Result<[UInt8], RPCError>?] = []
+        var transactions: [Transaction] = []
+        for call in calls {
+            do {
+                transactions.append(try Self.transaction(call.method, call.parameters))
+                results.append(nil)
+            } catch let error as RPCError {
+                results.append(.failure(error))
+            } catch {
+                results.append(.failure(.internal("\(error)")))
+            }
+        }
+        var verdicts = await zip(transactions, backend.submit(transactions)).makeIterator()
+        return results.map { result in
+            if let result { return result }
+            guard let (transaction, verdict) = verdicts.next() else {
+                return .failure(.internal("the node gave no verdict"))
+            }
+            switch verdict {
+            case .failure(let failure): return .failure(RPCError(failure))
+            case .success(let hash): return .success(Self.render(hash, of: transaction))
+            }
+        }
     }
 
-    private func addDeployAccount(
-        _ parameters: RPCParameters, into result: inout JSONWriter
-    ) async throws {
+    private static func transaction(
+        _ method: StarknetMethod, _ parameters: RPCParameters
+    ) throws -> Transaction {
+        if method == .addInvoke {
+            let reader = try ParameterReader(parameters, ["invoke_transaction"])
+            let sent = try Decode.invoke(reader[0])
+            if sent.isQuery { throw RPCError.unsupportedTransactionVersion }
+            return sent.transaction
+        }
         let reader = try ParameterReader(parameters, ["deploy_account_transaction"])
         let sent = try Decode.deployAccount(reader[0])
-        guard case .deployAccount(let deploy) = sent.transaction, !sent.isQuery else {
-            throw RPCError.unsupportedTransactionVersion
-        }
-        let hash = try await backend.submit(sent.transaction)
+        if sent.isQuery { throw RPCError.unsupportedTransactionVersion }
+        return sent.transaction
+    }
+
+    private static func render(_ hash: Felt, of transaction: Transaction) -> [UInt8] {
+        var result = JSONWriter()
         result.object { writer in
             writer.member("transaction_hash", hash)
-            writer.member("contract_address", deploy.deployedAddress)
+            if case .deployAccount(let deploy) = transaction {
+                writer.member("contract_address", deploy.deployedAddress)
+            }
         }
+        return result.bytes
     }
+}
+
+extension StarknetMethod {
+    /// Whether it submits a transaction.
+    var submits: Bool { self == .addInvoke || self == .addDeployAccount }
 }
