@@ -54,7 +54,9 @@ package final class StatusBoard: Sendable {
     ) {
         picture.withLock { picture in
             let isNew = height.rawValue != picture.finalHeight || picture.publishedAt.rawValue == 0
-            if !isNew, !isUrgent, now.nanoseconds(since: picture.publishedAt) < Self.publishNanoseconds {
+            if !isNew, !isUrgent,
+                now.nanoseconds(since: picture.publishedAt) < Self.publishNanoseconds
+            {
                 return
             }
             picture.publishedAt = now
