@@ -127,6 +127,7 @@ package struct KernelBenchmark {
 
     private static func hashFigures(_ inputs: Inputs) -> [KernelFigure] {
         let bytes = inputs.felts.prefix(32).flatMap { $0.bigEndianBytes }
+        let leaf = Array(bytes.prefix(257))
         let pairs = (0..<128).map { (inputs.felts[$0], inputs.felts[$0 + 128]) }
         return [
             time("poseidon_permutation", perBatch: 4_000) { count in
@@ -152,6 +153,10 @@ package struct KernelBenchmark {
             },
             time("blake2s_1024_bytes", perBatch: 1_000) { count in
                 for _ in 0..<count { consume(Blake2s.hash(bytes)) }
+            },
+            // A chunk's leaf: the tag and a usual transaction.
+            time("blake2s_leaf_257_bytes", perBatch: 4_000) { count in
+                for _ in 0..<count { consume(Blake2s.hashWords(tag: 0, leaf)) }
             },
         ]
     }

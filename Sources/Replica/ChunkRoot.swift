@@ -6,10 +6,7 @@ import StarkHash
 /// unchanged; the root is cut to 250 bits so that it is a field of the signed object.
 package enum ChunkRoot {
     package static func leaf(_ bytes: [UInt8]) -> Digest {
-        var hasher = Blake2sHasher()
-        hasher.update([0])
-        hasher.update(bytes)
-        return cut(hasher.finalize())
+        cut(Blake2s.hashWords(tag: 0, bytes))
     }
 
     package static func root(of leaves: [Digest]) -> Digest {
@@ -19,11 +16,7 @@ package enum ChunkRoot {
             next.reserveCapacity((level.count + 1) / 2)
             for index in stride(from: 0, to: level.count, by: 2) {
                 if index + 1 < level.count {
-                    var hasher = Blake2sHasher()
-                    hasher.update([1])
-                    hasher.update(level[index].bigEndianBytes)
-                    hasher.update(level[index + 1].bigEndianBytes)
-                    next.append(cut(hasher.finalize()))
+                    next.append(node(level[index], level[index + 1]))
                 } else {
                     next.append(level[index])
                 }
@@ -33,11 +26,14 @@ package enum ChunkRoot {
         return level[0]
     }
 
-    private static func cut(_ hash: [UInt8]) -> Digest {
-        guard var digest = Digest(bigEndianBytes: hash) else {
-            preconditionFailure("Blake2s gives 32 bytes")
-        }
-        digest.word0 &= 1 << 58 - 1
-        return digest
+    private static func node(_ left: Digest, _ right: Digest) -> Digest {
+        cut(
+            Blake2s.hashWords(
+                tag: 1, (left.word0, left.word1, left.word2, left.word3),
+                (right.word0, right.word1, right.word2, right.word3)))
+    }
+
+    private static func cut(_ hash: Blake2s.Words) -> Digest {
+        Digest(hash.0 & (1 << 58 - 1), hash.1, hash.2, hash.3)
     }
 }

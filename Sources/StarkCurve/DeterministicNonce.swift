@@ -6,35 +6,46 @@ package import StarkField
 /// is below 2^251, `bits2octets` gives it back as 32 bytes in every case. Extra entropy (section
 /// 3.6) is a number's big-endian bytes without leading zeros; none for zero.
 package enum DeterministicNonce {
+    /// HMAC under the key that every nonce starts from.
+    private static let zeroKey = HMACSHA256(key: (0, 0, 0, 0))
+
     package static func make(messageHash: Felt, secretKey: Scalar, entropy: [UInt8]) -> Scalar {
-        let data = secretKey.felt.bigEndianBytes + messageHash.bigEndianBytes + entropy
-        var value = [UInt8](repeating: 1, count: 32)
-        var key = [UInt8](repeating: 0, count: 32)
+        let secret = secretKey.felt.bigEndianWords
+        let message = messageHash.bigEndianWords
+        var value: SHA256.Words = (
+            0x0101_0101_0101_0101, 0x0101_0101_0101_0101, 0x0101_0101_0101_0101,
+            0x0101_0101_0101_0101
+        )
+        var mac = zeroKey
         for round in 0...1 as ClosedRange<UInt8> {
-            key = SHA256.authenticate(key: key, [value, [round], data])
-            value = SHA256.authenticate(key: key, [value])
+            mac = HMACSHA256(
+                key: mac.authenticate { hasher in
+                    hasher.update(bigEndianWords: value)
+                    hasher.update(byte: round)
+                    hasher.update(bigEndianWords: secret)
+                    hasher.update(bigEndianWords: message)
+                    hasher.update(entropy)
+                })
+            value = mac.authenticate { $0.update(bigEndianWords: value) }
         }
         while true {
-            value = SHA256.authenticate(key: key, [value])
+            value = mac.authenticate { $0.update(bigEndianWords: value) }
             // bits2int: the highest 252 of 256 bits.
-            var words: (UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0)
-            for byte in value {
-                words.0 = words.0 << 8 | words.1 >> 56
-                words.1 = words.1 << 8 | words.2 >> 56
-                words.2 = words.2 << 8 | words.3 >> 56
-                words.3 = words.3 << 8 | UInt64(byte)
-            }
-            words.3 = words.3 >> 4 | words.2 << 60
-            words.2 = words.2 >> 4 | words.1 << 60
-            words.1 = words.1 >> 4 | words.0 << 60
-            words.0 >>= 4
+            let words = (
+                value.0 >> 4, value.1 >> 4 | value.0 << 60, value.2 >> 4 | value.1 << 60,
+                value.3 >> 4 | value.2 << 60
+            )
             if let candidate = Felt(bigEndianWords: words), let nonce = Scalar(candidate),
                 !nonce.isZero
             {
                 return nonce
             }
-            key = SHA256.authenticate(key: key, [value, [0]])
-            value = SHA256.authenticate(key: key, [value])
+            mac = HMACSHA256(
+                key: mac.authenticate { hasher in
+                    hasher.update(bigEndianWords: value)
+                    hasher.update(byte: 0)
+                })
+            value = mac.authenticate { $0.update(bigEndianWords: value) }
         }
     }
 }

@@ -85,13 +85,13 @@ public enum ECDSA {
 
         /// HMAC-SHA256 under the secret key.
         init(of scalar: Scalar, secret: Scalar) {
-            let key = secret.felt.bigEndianBytes
-            func words(_ label: UInt8) -> (UInt64, UInt64, UInt64, UInt64) {
-                let digest = SHA256.authenticate(key: key, [scalar.felt.bigEndianBytes, [label]])
-                func word(_ number: Int) -> UInt64 {
-                    digest[8 * number..<8 * number + 8].reduce(0) { $0 << 8 | UInt64($1) }
+            let mac = HMACSHA256(key: secret.felt.bigEndianWords)
+            let message = scalar.felt.bigEndianWords
+            func words(_ label: UInt8) -> SHA256.Words {
+                mac.authenticate { hasher in
+                    hasher.update(bigEndianWords: message)
+                    hasher.update(byte: label)
                 }
-                return (word(0), word(1), word(2), word(3))
             }
             share = Scalar(reducing: words(0))
             let second = words(1)

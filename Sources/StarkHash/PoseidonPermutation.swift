@@ -47,13 +47,10 @@ package struct PoseidonConstants: Sendable {
 
     /// The specification's constants, (4 + 83 + 4) * 3.
     package static let roundConstants: [Felt] = (0..<(2 * fullRoundsPerHalf + partialRounds) * 3)
-        .map {
-            index in
-            let digest = SHA256.hash("Hades\(index)".utf8)
-            func word(_ number: Int) -> UInt64 {
-                digest[8 * number..<8 * number + 8].reduce(0) { $0 << 8 | UInt64($1) }
-            }
-            return Felt(reducingBigEndianWords: (word(0), word(1), word(2), word(3)))
+        .map { index in
+            var hasher = SHA256()
+            hasher.update("Hades\(index)".utf8)
+            return Felt(reducingBigEndianWords: hasher.finalizeWords())
         }
 
     static func compress(_ constants: [Felt]) -> [Felt] {

@@ -204,17 +204,54 @@ struct CurveTests {
         #expect(
             hex(SHA256.hash([UInt8](repeating: UInt8(ascii: "a"), count: 1_000_000)))
                 == "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0")
-        // RFC 4231, cases 1 and 2.
+        // RFC 4231, cases 1 and 2; the keys are twenty times 0b, and "Jefe".
+        let first = HMACSHA256(
+            key: (0x0b0b_0b0b_0b0b_0b0b, 0x0b0b_0b0b_0b0b_0b0b, 0x0b0b_0b0b_0000_0000, 0))
         #expect(
-            hex(
-                SHA256.authenticate(
-                    key: [UInt8](repeating: 0x0b, count: 20), [Array("Hi There".utf8)]))
-                == "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7")
+            first.authenticate { $0.update("Hi There".utf8) } == (
+                0xb034_4c61_d8db_3853, 0x5ca8_afce_af0b_f12b, 0x881d_c200_c983_3da7,
+                0x26e9_376c_2e32_cff7
+            ))
+        let second = HMACSHA256(key: (0x4a65_6665_0000_0000, 0, 0, 0))
         #expect(
-            hex(
-                SHA256.authenticate(
-                    key: Array("Jefe".utf8),
-                    [Array("what do ya want ".utf8), Array("for nothing?".utf8)]))
-                == "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843")
+            second.authenticate { hasher in
+                hasher.update("what do ya want ".utf8)
+                hasher.update("for nothing?".utf8)
+            } == (
+                0x5bdc_c146_bf60_754e, 0x6a04_2426_0895_75c7, 0x5a00_3f08_9d27_3983,
+                0x9dec_58b9_64ec_3843
+            ))
+    }
+
+    @Test("SHA-256 equals the standard's steps, at every length about a block and in any pieces")
+    func sha256InPieces() {
+        var generator = SeededWords(seed: 0x5eed_0207)
+        for count in Array(0...200) + [1000] {
+            let message = generator.bytes(count)
+            let expected = PlainSHA256.hash(message)
+            #expect(SHA256.hash(message) == expected, "\(count) bytes")
+            for most in [3, 40, 150] as [UInt64] {
+                var hasher = SHA256()
+                var rest = message[...]
+                while !rest.isEmpty {
+                    let size = min(rest.count, Int(generator.next() % most))
+                    // Arrays, sequences without storage, single bytes and words.
+                    switch generator.next() % 4 {
+                    case 0: hasher.update(rest.prefix(size))
+                    case 1: hasher.update(rest.prefix(size).lazy.map { $0 })
+                    case 2: for byte in rest.prefix(size) { hasher.update(byte: byte) }
+                    default:
+                        guard let value = Felt(bigEndianBytes: Array(rest.prefix(32))),
+                            rest.count >= 32
+                        else { continue }
+                        hasher.update(bigEndianWords: value.bigEndianWords)
+                        rest = rest.dropFirst(32)
+                        continue
+                    }
+                    rest = rest.dropFirst(size)
+                }
+                #expect(hasher.finalize() == expected, "\(count) bytes in pieces up to \(most)")
+            }
+        }
     }
 }

@@ -142,3 +142,56 @@ enum Samples {
         }
     }
 }
+
+/// The slow twin of `SHA256`: FIPS 180-4, section 6.2, on arrays, with constants from the primes'
+/// cube roots.
+enum PlainSHA256 {
+    private static let initial: [UInt32] = [
+        0x6a09_e667, 0xbb67_ae85, 0x3c6e_f372, 0xa54f_f53a, 0x510e_527f, 0x9b05_688c, 0x1f83_d9ab,
+        0x5be0_cd19,
+    ]
+
+    /// The first 32 bits of the fractional parts of the first 64 primes' cube roots.
+    private static let constants: [UInt32] = (2...311).filter { number in
+        (2..<number).allSatisfy { number % $0 != 0 }
+    }.map { prime in
+        // floor(cbrt(prime) * 2^32), bit by bit.
+        var root: UInt128 = 0
+        for bit in (0..<35).reversed() {
+            let next = root | 1 << UInt128(bit)
+            if next * next * next <= UInt128(prime) << 96 { root = next }
+        }
+        return UInt32(truncatingIfNeeded: root)
+    }
+
+    static func hash(_ message: [UInt8]) -> [UInt8] {
+        var padded = message + [0x80]
+        while padded.count % 64 != 56 { padded.append(0) }
+        padded += (0..<8).map { UInt8(truncatingIfNeeded: (8 * message.count) >> (56 - 8 * $0)) }
+        func turn(_ word: UInt32, _ n: UInt32) -> UInt32 { word >> n | word << (32 - n) }
+        var state = initial
+        for start in stride(from: 0, to: padded.count, by: 64) {
+            var w = (0..<16).map { index in
+                (0..<4).reduce(UInt32(0)) { $0 << 8 | UInt32(padded[start + 4 * index + $1]) }
+            }
+            for t in 16..<64 {
+                let s0 = turn(w[t - 15], 7) ^ turn(w[t - 15], 18) ^ w[t - 15] >> 3
+                let s1 = turn(w[t - 2], 17) ^ turn(w[t - 2], 19) ^ w[t - 2] >> 10
+                w.append(s1 &+ w[t - 7] &+ s0 &+ w[t - 16])
+            }
+            var v = state
+            for t in 0..<64 {
+                let s1 = turn(v[4], 6) ^ turn(v[4], 11) ^ turn(v[4], 25)
+                let choice = v[4] & v[5] ^ ~v[4] & v[6]
+                let first = v[7] &+ s1 &+ choice &+ constants[t] &+ w[t]
+                let s0 = turn(v[0], 2) ^ turn(v[0], 13) ^ turn(v[0], 22)
+                let majority = v[0] & v[1] ^ v[0] & v[2] ^ v[1] & v[2]
+                v = [first &+ s0 &+ majority] + v[0..<3] + [v[3] &+ first] + v[4..<7]
+            }
+            for index in 0..<8 { state[index] &+= v[index] }
+        }
+        return state.flatMap { word in
+            (0..<4).map { UInt8(truncatingIfNeeded: word >> (24 - 8 * $0)) }
+        }
+    }
+}

@@ -91,18 +91,46 @@ struct TwinTests {
     @Test("BLAKE2s equals the RFC's steps, at every length about a block and in any pieces")
     func blake2s() {
         var generator = SeededWords(seed: 0x5eed_0106)
-        for count in Array(0...130) + [191, 192, 193, 1000] {
+        for count in Array(0...200) + [255, 256, 257, 1000] {
             let message = generator.bytes(count)
             let expected = PlainBlake2s.hash(message)
             #expect(Blake2s.hash(message) == expected, "\(count) bytes")
-            var hasher = Blake2sHasher()
-            var rest = message[...]
-            while !rest.isEmpty {
-                let size = min(rest.count, Int(generator.next() % 70))
-                hasher.update(rest.prefix(size))
-                rest = rest.dropFirst(size)
+            for most in [3, 70, 150] as [UInt64] {
+                var hasher = Blake2sHasher()
+                var rest = message[...]
+                while !rest.isEmpty {
+                    let size = min(rest.count, Int(generator.next() % most))
+                    // Arrays, sequences without storage and single bytes take different ways.
+                    switch generator.next() % 3 {
+                    case 0: hasher.update(rest.prefix(size))
+                    case 1: hasher.update(rest.prefix(size).lazy.map { $0 })
+                    default: for byte in rest.prefix(size) { hasher.update(byte: byte) }
+                    }
+                    rest = rest.dropFirst(size)
+                }
+                #expect(hasher.finalize() == expected, "\(count) bytes in pieces up to \(most)")
             }
-            #expect(hasher.finalize() == expected)
+        }
+    }
+
+    @Test("BLAKE2s of a tag and bytes or two digests equals that of their concatenation")
+    func taggedBlake2s() {
+        func bytes(_ words: Blake2s.Words) -> [UInt8] {
+            [words.0, words.1, words.2, words.3].flatMap { word in
+                (0..<8).map { UInt8(truncatingIfNeeded: word >> (56 - 8 * UInt64($0))) }
+            }
+        }
+        var generator = SeededWords(seed: 0x5eed_0107)
+        for count in 0...200 {
+            let message = generator.bytes(count)
+            let tag = UInt8(truncatingIfNeeded: generator.next())
+            #expect(
+                bytes(Blake2s.hashWords(tag: tag, message)) == PlainBlake2s.hash([tag] + message),
+                "\(count) bytes")
+            let (left, right) = (generator.words(), generator.words())
+            #expect(
+                bytes(Blake2s.hashWords(tag: tag, left, right))
+                    == PlainBlake2s.hash([tag] + bytes(left) + bytes(right)))
         }
     }
 
