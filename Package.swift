@@ -1,13 +1,17 @@
 // swift-tools-version: 6.2
 import PackageDescription
 
-let settings: [SwiftSetting] = [
-    .swiftLanguageMode(.v6),
-    .enableUpcomingFeature("ExistentialAny"),
-    .enableUpcomingFeature("MemberImportVisibility"),
-    .enableUpcomingFeature("InternalImportsByDefault"),
-    .treatAllWarnings(as: .error),
-]
+/// deploy/fuzz builds every layer with coverage.
+let isFuzzing = Context.environment["PRYTANY_FUZZ"] != nil
+
+let settings: [SwiftSetting] =
+    [
+        .swiftLanguageMode(.v6),
+        .enableUpcomingFeature("ExistentialAny"),
+        .enableUpcomingFeature("MemberImportVisibility"),
+        .enableUpcomingFeature("InternalImportsByDefault"),
+        .treatAllWarnings(as: .error),
+    ] + (isFuzzing ? [.unsafeFlags(["-sanitize=fuzzer"])] : [])
 
 func layer(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
     .target(name: name, dependencies: dependencies, swiftSettings: settings)
@@ -42,94 +46,115 @@ let arguments: Target.Dependency = .product(
     name: "ArgumentParser", package: "swift-argument-parser")
 let yams: Target.Dependency = .product(name: "Yams", package: "Yams")
 
-let targets: [Target] = [
-    // Layer 0
-    layer("Primitives"),
-    layer("WireCodec", ["Primitives"]),
-    layer("StarkField"),
-    layer("StarkCurve", ["StarkField"]),
-    layer("StarkHash", ["StarkField", "StarkCurve"]),
-    .systemLibrary(
-        name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
-    .systemLibrary(
-        name: "CNghttp2", pkgConfig: "libnghttp2", providers: [.apt(["libnghttp2-dev"])]),
-    .systemLibrary(name: "CLMDB", pkgConfig: "lmdb", providers: [.apt(["liblmdb-dev"])]),
-    // Layer 1
-    layer("StateTrie", ["StarkField", "StarkHash"]),
-    testableLayer(
-        "Execution", ["Primitives", "WireCodec", "StarkField", "StarkCurve", "StarkHash"]),
-    layer("Consensus", ["Primitives", "WireCodec"]),
-    layer("Mempool", ["Primitives", "WireCodec"]),
-    layer("Replication", ["Primitives", "WireCodec", "Consensus"]),
-    layer(
-        "Replica",
-        [
-            "Primitives", "WireCodec", "StarkField", "StarkCurve", "StarkHash", "Consensus",
-            "Mempool", "Replication",
-        ]),
-    // Layer 2
-    testableLayer("Storage", ["Primitives", "WireCodec", "CLMDB"]),
-    testableLayer(
-        "Transport",
-        ["Primitives", "WireCodec", "COpenSSL", "CNghttp2", nioCore, nioPosix, logging]),
-    testableLayer(
-        "RPC",
-        [
-            "Primitives", "StarkField", "Execution", hummingbird, httpTypes, nioHTTPTypes,
-            nioCore, nioPosix, logging, metrics, lifecycle,
-        ]),
-    // Layer 3
-    layer("KernelBenchmarks", ["StarkField", "StarkCurve", "StarkHash"]),
-    layer(
-        "SequencerNode",
-        [
-            "Primitives", "WireCodec", "StarkField", "StarkCurve", "StarkHash", "StateTrie",
-            "Execution", "Consensus", "Mempool", "Replication", "Replica", "Storage", "Transport",
-            "RPC", logging, metrics, lifecycle, signals, nioPosix, yams,
-        ]),
-    // Layer 4
-    .executableTarget(
-        name: "prytany",
-        dependencies: [
-            "Primitives", "WireCodec", "StarkField", "StarkCurve", "StarkHash", "StateTrie",
-            "Execution", "Consensus", "Replica", "Storage", "SequencerNode", "KernelBenchmarks",
-            logging, arguments, lifecycle,
-        ],
-        swiftSettings: settings),
-    // Tests
-    .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: settings),
-    tests("PrimitivesTests", ["Primitives"]),
-    tests("WireCodecTests", ["Primitives", "WireCodec"]),
-    tests("StarkFieldTests", ["StarkField"]),
-    tests("StarkCurveTests", ["StarkField", "StarkCurve"]),
-    tests("StarkHashTests", ["StarkField", "StarkCurve", "StarkHash"]),
-    tests("StateTrieTests", ["Primitives", "StarkField", "StarkHash", "StateTrie"]),
-    tests(
-        "ExecutionTests",
-        [
-            "Primitives", "WireCodec", "StarkField", "StarkCurve", "StarkHash", "StateTrie",
-            "Execution",
-        ]),
-    tests("ConsensusTests", ["Primitives", "WireCodec", "Consensus"]),
-    tests("MempoolTests", ["Primitives", "WireCodec", "Mempool"]),
-    tests("ReplicationTests", ["Primitives", "WireCodec", "Consensus", "Replication"]),
-    tests(
-        "ReplicaTests",
-        [
-            "Primitives", "WireCodec", "StarkField", "StarkCurve", "StarkHash", "Consensus",
-            "Mempool", "Replication", "Replica",
-        ]),
-    tests("StorageTests", ["Primitives", "WireCodec", "Storage", logging]),
-    tests(
-        "TransportTests",
-        ["Primitives", "WireCodec", "Transport", "COpenSSL", nioCore, nioPosix, logging]),
-    tests(
-        "RPCTests", ["Primitives", "StarkField", "Execution", "RPC", logging, metrics, lifecycle]),
-    .testTarget(
-        name: "ClusterTests", dependencies: ["TestSupport"], path: "Tests/ClusterTests",
-        exclude: ["client.py"], swiftSettings: settings),
-    tests("ArchitectureTests", []),
-]
+let targets: [Target] =
+    [
+        // Layer 0
+        layer("Primitives"),
+        layer("WireCodec", ["Primitives"]),
+        layer("StarkField"),
+        layer("StarkCurve", ["StarkField"]),
+        layer("StarkHash", ["StarkField", "StarkCurve"]),
+        .systemLibrary(
+            name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
+        .systemLibrary(
+            name: "CNghttp2", pkgConfig: "libnghttp2", providers: [.apt(["libnghttp2-dev"])]),
+        .systemLibrary(name: "CLMDB", pkgConfig: "lmdb", providers: [.apt(["liblmdb-dev"])]),
+        // Layer 1
+        layer("StateTrie", ["StarkField", "StarkHash"]),
+        testableLayer(
+            "Execution", ["Primitives", "WireCodec", "StarkField", "StarkCurve", "StarkHash"]),
+        layer("Consensus", ["Primitives", "WireCodec"]),
+        layer("Mempool", ["Primitives", "WireCodec"]),
+        layer("Replication", ["Primitives", "WireCodec", "Consensus"]),
+        layer(
+            "Replica",
+            [
+                "Primitives", "WireCodec", "StarkField", "StarkCurve", "StarkHash", "Consensus",
+                "Mempool", "Replication",
+            ]),
+        // Layer 2
+        testableLayer("Storage", ["Primitives", "WireCodec", "CLMDB"]),
+        testableLayer(
+            "Transport",
+            ["Primitives", "WireCodec", "COpenSSL", "CNghttp2", nioCore, nioPosix, logging]),
+        testableLayer(
+            "RPC",
+            [
+                "Primitives", "StarkField", "Execution", hummingbird, httpTypes, nioHTTPTypes,
+                nioCore, nioPosix, logging, metrics, lifecycle,
+            ]),
+        // Layer 3
+        layer("KernelBenchmarks", ["StarkField", "StarkCurve", "StarkHash"]),
+        layer(
+            "SequencerNode",
+            [
+                "Primitives", "WireCodec", "StarkField", "StarkCurve", "StarkHash", "StateTrie",
+                "Execution", "Consensus", "Mempool", "Replication", "Replica", "Storage",
+                "Transport",
+                "RPC", logging, metrics, lifecycle, signals, nioPosix, yams,
+            ]),
+        // Layer 4
+        .executableTarget(
+            name: "prytany",
+            dependencies: [
+                "Primitives", "WireCodec", "StarkField", "StarkCurve", "StarkHash", "StateTrie",
+                "Execution", "Consensus", "Replica", "Storage", "SequencerNode", "KernelBenchmarks",
+                logging, arguments, lifecycle,
+            ],
+            swiftSettings: settings),
+        // Tests
+        .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: settings),
+        tests("PrimitivesTests", ["Primitives"]),
+        tests("WireCodecTests", ["Primitives", "WireCodec"]),
+        tests("StarkFieldTests", ["StarkField"]),
+        tests("StarkCurveTests", ["StarkField", "StarkCurve"]),
+        tests("StarkHashTests", ["StarkField", "StarkCurve", "StarkHash"]),
+        tests("StateTrieTests", ["Primitives", "StarkField", "StarkHash", "StateTrie"]),
+        tests(
+            "ExecutionTests",
+            [
+                "Primitives", "WireCodec", "StarkField", "StarkCurve", "StarkHash", "StateTrie",
+                "Execution",
+            ]),
+        tests("ConsensusTests", ["Primitives", "WireCodec", "Consensus"]),
+        tests("MempoolTests", ["Primitives", "WireCodec", "Mempool"]),
+        tests("ReplicationTests", ["Primitives", "WireCodec", "Consensus", "Replication"]),
+        tests(
+            "ReplicaTests",
+            [
+                "Primitives", "WireCodec", "StarkField", "StarkCurve", "StarkHash", "Consensus",
+                "Mempool", "Replication", "Replica",
+            ]),
+        tests("StorageTests", ["Primitives", "WireCodec", "Storage", logging]),
+        tests(
+            "TransportTests",
+            ["Primitives", "WireCodec", "Transport", "COpenSSL", nioCore, nioPosix, logging]),
+        tests(
+            "RPCTests",
+            ["Primitives", "StarkField", "Execution", "RPC", logging, metrics, lifecycle]),
+        .testTarget(
+            name: "ClusterTests", dependencies: ["TestSupport"], path: "Tests/ClusterTests",
+            exclude: ["client.py"], swiftSettings: settings),
+        tests("ArchitectureTests", []),
+        .target(
+            name: "FuzzTargets",
+            dependencies: [
+                "Primitives", "WireCodec", "StarkField", "Execution", "Consensus", "Replication",
+                "Replica", "Storage", "Transport", "RPC",
+            ], path: "Tests/FuzzTargets", swiftSettings: settings),
+        tests("FuzzTests", ["FuzzTargets"]),
+    ] + fuzzer
+
+/// libFuzzer's program, built by deploy/fuzz alone.
+var fuzzer: [Target] {
+    guard isFuzzing else { return [] }
+    return [
+        .executableTarget(
+            name: "prytany-fuzz", dependencies: ["FuzzTargets"], path: "Tests/Fuzzer",
+            swiftSettings: settings + [.unsafeFlags(["-parse-as-library"])],
+            linkerSettings: [.unsafeFlags(["-sanitize=fuzzer"])])
+    ]
+}
 
 let package = Package(
     name: "prytany",

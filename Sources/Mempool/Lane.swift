@@ -125,3 +125,27 @@ struct RecentHashes: Sendable {
         }
     }
 }
+
+/// Final nonces of accounts, also of those that have no lane. Two generations: at least `generation`
+/// accounts are remembered, at most twice as many.
+struct NonceFloors: Sendable {
+    private let generation: Int
+    private var young: [Digest: UInt64] = [:]
+    private var old: [Digest: UInt64] = [:]
+
+    init(generation: Int) { self.generation = generation }
+
+    subscript(account: Digest) -> UInt64? { young[account] ?? old[account] }
+
+    mutating func raise(_ account: Digest, to nonce: UInt64) {
+        if let known = young[account] {
+            if known < nonce { young[account] = nonce }
+            return
+        }
+        if young.count >= generation {
+            old = young
+            young.removeAll(keepingCapacity: true)
+        }
+        young[account] = max(nonce, old[account] ?? 0)
+    }
+}

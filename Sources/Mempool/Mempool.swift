@@ -32,6 +32,8 @@ package struct MempoolConfiguration: Hashable, Sendable {
     package var lifetimeNanoseconds: UInt64 = 60_000_000_000
     /// Hashes of transactions in recent blocks that are not admitted again.
     package var rememberedHashes = 131_072
+    /// Accounts without a transaction here whose final nonce is remembered: at least so many.
+    package var rememberedAccounts = 32_768
     package init() {}
 }
 
@@ -65,6 +67,8 @@ package enum MempoolVerdict: Hashable, Sendable {
 ///   stays: a refused transaction changes nothing.
 /// - I5. Nothing older than its lifetime is given to a block.
 /// - I6. A transaction whose nonce the account has passed is gone.
+/// - I7. An account's nonce never goes back, also when a transaction is admitted against a state that
+///   is older than what was committed here.
 ///
 /// A *payload* is a transaction without order: its lane is its own hash and its nonce 0. Payloads
 /// come out first in, first out, and need no lane.
@@ -102,6 +106,7 @@ package struct Mempool: Sendable {
     private var arrivals: UInt64 = 0
     private var offers: UInt64 = 0
     private var recent: RecentHashes
+    private var floors: NonceFloors
     package private(set) var byteCount = 0
     /// Transactions that a block could take now.
     package private(set) var readyCount = 0
@@ -111,6 +116,7 @@ package struct Mempool: Sendable {
     package init(configuration: MempoolConfiguration) {
         self.configuration = configuration
         recent = RecentHashes(maximum: configuration.rememberedHashes)
+        floors = NonceFloors(generation: configuration.rememberedAccounts)
     }
 
     /// Waiting and in flight.
@@ -165,7 +171,9 @@ package struct Mempool: Sendable {
             return .accepted
         }
         advance(transaction.sender, to: accountNonce)
-        let lane = lanes[transaction.sender] ?? Lane(accountNonce: accountNonce)
+        // The caller's state may be older than a final block whose transactions left no lane.
+        let known = max(accountNonce, floors[transaction.sender] ?? 0)
+        let lane = lanes[transaction.sender] ?? Lane(accountNonce: known)
         let floor = lane.accountNonce
         if transaction.nonce < floor { return .nonceTooLow(accountNonce: floor) }
         if transaction.nonce - floor > configuration.nonceGap || transaction.nonce == .max {
@@ -502,6 +510,7 @@ package struct Mempool: Sendable {
 
     /// The account's nonce is at least this in final state: what is below it goes.
     package mutating func advance(_ sender: Digest, to nonce: UInt64) {
+        floors.raise(sender, to: nonce)
         guard let lane = lanes[sender], lane.accountNonce < nonce else { return }
         var stale: [UInt64]
         if nonce - lane.accountNonce <= UInt64(lane.table.count) {

@@ -113,8 +113,13 @@ package struct Replica: Sendable {
     package var tip: FinalTip { tree.tip }
     package var blocksAboveFinal: Int { tree.count }
     package var unverifiedCount: Int { pending.count }
-    package var isCatchingUp: Bool { catchUp.isBehind(own: tip.height) }
-    package var highestClaimedHeight: Height { max(catchUp.claimedHeight, tip.height) }
+    package var isCatchingUp: Bool {
+        CatchUp.isBehind(tip.height, highestCredibleHeight, configuration.catchUp)
+    }
+    /// The greatest final height, here or as peers with more than a third of the power claim.
+    package var highestCredibleHeight: Height {
+        max(catchUp.credibleHeight(committee.powers, of: committee.total), tip.height)
+    }
 
     package mutating func step(
         _ input: ReplicaInput, now: Moment, into effects: inout [ReplicaEffect]
@@ -135,6 +140,8 @@ package struct Replica: Sendable {
         case .execution(let result): executed(result, now, &effects)
         case .admitted(let admissions): admit(admissions, now, &effects)
         case .turnEnded: settle(now, &effects)
+        case .nonces(let nonces):
+            for entry in nonces { mempool.advance(entry.account, to: entry.nonce) }
         case .committed(let height): committed(through: height, now, &effects)
         case .servedFinal(let reply, let peer):
             if let reply { effects.append(.send(.finalReply(reply), to: peer)) }

@@ -67,7 +67,7 @@ extension Replica {
     /// before it wait for their hash or for their finality. A hash has a cost for each block that
     /// larger blocks share, and what is behind it falls further behind with every small block. It
     /// holds a block for `blockAgeNanoseconds` at most.
-    static let unhashedAhead = 2
+    static let unhashedAhead = 0
     static let unfinishedAhead = 4
 
     private func isCongested(_ block: LeaderState.OpenBlock) -> Bool {

@@ -209,6 +209,17 @@ package struct Admission: Hashable, Sendable {
     }
 }
 
+/// An account's nonce in final state.
+package struct AccountNonce: Hashable, Sendable {
+    package let account: Digest
+    package let nonce: UInt64
+
+    package init(account: Digest, nonce: UInt64) {
+        self.account = account
+        self.nonce = nonce
+    }
+}
+
 package enum ReplicaInput: Sendable {
     case start
     case clock
@@ -222,6 +233,8 @@ package enum ReplicaInput: Sendable {
     case admitted([Admission])
     /// No further input of this turn: the leader, catch-up and gossip act once on all of them.
     case turnEnded
+    /// Accounts' nonces in a newer stored state, by sender.
+    case nonces([AccountNonce])
     /// These final blocks are stored; the log below them is no longer needed.
     case committed(through: Height)
     /// The answer to `serveFinal`.

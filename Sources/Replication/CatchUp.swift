@@ -6,7 +6,8 @@ package import Primitives
 /// the time limit, or answers with something false, is asked last for a while; (C3) a request names
 /// the first height that is missing, so an answer is never applied twice; (C4) a node is *behind*
 /// when a peer's proven or claimed final height is above its own by more than `slack`; a claim only
-/// causes a question, never a belief.
+/// causes a question, never a belief, and what the node says of itself follows only claims that
+/// more than a third of the power agrees on.
 package struct CatchUp: Sendable {
     package struct Configuration: Hashable, Sendable {
         /// Nanoseconds to wait for an answer.
@@ -41,6 +42,23 @@ package struct CatchUp: Sendable {
     /// The highest final height that any peer has claimed.
     package var claimedHeight: Height {
         peers.reduce(Height(0)) { max($0, $1?.height ?? Height(0)) }
+    }
+
+    /// The greatest final height that peers with more than a third of all power claim together, so
+    /// that one of them is honest. What a node says of its own sync rests on this: a single peer can
+    /// make it ask, and cannot make it look unready.
+    package func credibleHeight(_ powers: [Power], of total: PowerSum) -> Height {
+        var claims: [(height: Height, power: Power)] = []
+        for (peer, power) in zip(peers, powers) {
+            if let peer { claims.append((peer.height, power)) }
+        }
+        claims.sort { $0.height > $1.height }
+        var sum = PowerSum()
+        for claim in claims {
+            sum.add(claim.power)
+            if sum.exceedsThird(of: total) { return claim.height }
+        }
+        return Height(0)
     }
 
     /// When an unanswered request is given up.

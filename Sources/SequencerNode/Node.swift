@@ -25,8 +25,14 @@ package struct NodeOptions: Sendable {
     package var payloadBytes = 256
     /// Empty blocks as fast as agreement allows, for measurements.
     package var unpaced = false
+    /// Signs nothing and touches no log of its own: for a validator whose log is lost.
+    package var follows = false
 
-    package init(payloadRate: Int = 0, payloadBytes: Int = 256, unpaced: Bool = false) {
+    package init(
+        payloadRate: Int = 0, payloadBytes: Int = 256, unpaced: Bool = false,
+        follows: Bool = false
+    ) {
+        self.follows = follows
         self.payloadRate = payloadRate
         self.payloadBytes = payloadBytes
         self.unpaced = unpaced

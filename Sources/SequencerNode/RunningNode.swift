@@ -86,9 +86,12 @@ final class RunningNode: Service {
         let consensusLog: ConsensusLog
         do throws(LogError) {
             let opened = try ConsensusLog.open(
-                directory: directory + "/log", chain: committee.chain, epoch: committee.epoch,
-                // A chain that has blocks and no log has lost it.
-                mode: start.tip.height.rawValue > 0 ? .mustExist : .createIfMissing
+                directory: directory + (options.follows ? "/log-follower" : "/log"),
+                chain: committee.chain, epoch: committee.epoch,
+                // A chain that has blocks and no log has lost it; a follower says nothing that a
+                // log would have to remember.
+                mode: start.tip.height.rawValue > 0 && !options.follows
+                    ? .mustExist : .createIfMissing
             ) { position, record in
                 do throws(WireError) {
                     let decoded = try ReplicaRecord(decoding: record.payload)
@@ -113,11 +116,17 @@ final class RunningNode: Service {
             log: consensusLog, replayed: positions,
             failed: { failed("the consensus log failed: \($0)") })
 
+        if options.follows {
+            logger.warning(
+                "this validator follows the chain and signs nothing, as --follow says")
+        }
+
         // Machines.
         let schedule = LeaderSchedule(seed: genesis.seed, powers: committee.powers)
         let replica = Replica(
             configuration: genesis.replicaConfiguration(options), committee: committee,
-            schedule: schedule, own: index, signer: ConsensusSigner(key: secret), tip: start.tip,
+            schedule: schedule, own: options.follows ? nil : index,
+            signer: options.follows ? nil : ConsensusSigner(key: secret), tip: start.tip,
             finalHashes: start.hashes, genesisHash: start.genesisHash, records: records,
             now: Moment(tick: SystemClock.tick(), unixSeconds: SystemClock.unixSeconds()))
         let peers = genesis.validators.map { PeerID(Digest($0.publicKey)) }
@@ -137,6 +146,13 @@ final class RunningNode: Service {
                 admissionBox.value?.renew()
                 let hashes = outputs.map(\.transactionHashes)
                 meter.stored(hashes, at: SystemClock.tick())
+                // Of transactions that this pool never had, too: what follows them may be here.
+                let nonces = outputs.flatMap(\.diff.nonces).compactMap { update in
+                    update.nonce.asUInt64.map {
+                        AccountNonce(account: Digest(update.address), nonce: $0)
+                    }
+                }
+                if !nonces.isEmpty { loop.post(.nonces(nonces)) }
                 if let last = blocks.last {
                     board.stored(
                         height: last.body.height.rawValue,

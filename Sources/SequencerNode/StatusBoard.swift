@@ -113,7 +113,7 @@ extension Replica {
         picture.finalSlot = tip.reference.slot.rawValue
         picture.window = consensus.currentWindow.rawValue
         picture.leader = consensus.currentLeader.rawValue
-        picture.claimedHeight = highestClaimedHeight.rawValue
+        picture.claimedHeight = highestCredibleHeight.rawValue
         picture.isCatchingUp = isCatchingUp
         picture.mempoolCount = mempool.count
         picture.mempoolBytes = mempool.byteCount

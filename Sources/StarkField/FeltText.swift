@@ -1,6 +1,7 @@
 extension Felt {
     /// Up to 32 bytes, most significant first; nil for more bytes or a value of p or more. No bytes
     /// are zero.
+    @inlinable
     public init?(bigEndianBytes bytes: some Collection<UInt8>) {
         guard bytes.count <= 32 else { return nil }
         var words: (UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0)
@@ -33,6 +34,7 @@ extension Felt {
 
     /// "0x" and 1 to 64 hexadecimal digits of either case, leading zeros allowed; nil for any other
     /// text or a value of p or more.
+    @inlinable
     public init?(hex: some StringProtocol) {
         var digits = hex.utf8[...]
         guard digits.popFirst() == UInt8(ascii: "0") else { return nil }

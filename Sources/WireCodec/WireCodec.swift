@@ -59,13 +59,25 @@ package struct WireWriter: Sendable {
     package mutating func write<I: FixedWidthInteger>(_ value: I) {
         withUnsafeBytes(of: value.littleEndian) { bytes.append(contentsOf: $0) }
     }
+    // Fixed widths by themselves: other modules cannot specialise the generic form.
+    package mutating func write(_ value: UInt8) { bytes.append(value) }
+    package mutating func write(_ value: UInt32) {
+        withUnsafeBytes(of: value.littleEndian) { bytes.append(contentsOf: $0) }
+    }
+    package mutating func write(_ value: UInt64) {
+        withUnsafeBytes(of: value.littleEndian) { bytes.append(contentsOf: $0) }
+    }
+    package mutating func write(_ value: UInt128) {
+        withUnsafeBytes(of: value.littleEndian) { bytes.append(contentsOf: $0) }
+    }
     package mutating func write(_ value: Bool) { bytes.append(value ? 1 : 0) }
     package mutating func write(_ value: some Counter) { write(value.rawValue) }
     package mutating func write(_ value: Digest) {
-        write(value.word0.byteSwapped)
-        write(value.word1.byteSwapped)
-        write(value.word2.byteSwapped)
-        write(value.word3.byteSwapped)
+        let words = (
+            value.word0.bigEndian, value.word1.bigEndian, value.word2.bigEndian,
+            value.word3.bigEndian
+        )
+        withUnsafeBytes(of: words) { bytes.append(contentsOf: $0) }
     }
     package mutating func write(_ value: SignatureBytes) {
         write(value.r)
@@ -113,11 +125,28 @@ package struct WireReader: Sendable {
 
     package mutating func read<I: FixedWidthInteger>(_ type: I.Type = I.self) throws(WireError)
         -> I
-    {
+    { try load() }
+
+    @inline(__always)
+    private mutating func load<I: FixedWidthInteger>() throws(WireError) -> I {
         let range = try take(MemoryLayout<I>.size)
         return bytes.withUnsafeBytes {
             I(littleEndian: $0.loadUnaligned(fromByteOffset: range.lowerBound, as: I.self))
         }
+    }
+
+    // As in the writer: fixed widths by themselves.
+    package mutating func read(_ type: UInt8.Type = UInt8.self) throws(WireError) -> UInt8 {
+        bytes[try take(1).lowerBound]
+    }
+    package mutating func read(_ type: UInt32.Type = UInt32.self) throws(WireError) -> UInt32 {
+        try load()
+    }
+    package mutating func read(_ type: UInt64.Type = UInt64.self) throws(WireError) -> UInt64 {
+        try load()
+    }
+    package mutating func read(_ type: UInt128.Type = UInt128.self) throws(WireError) -> UInt128 {
+        try load()
     }
 
     package mutating func readBool(_ what: String) throws(WireError) -> Bool {
@@ -133,11 +162,15 @@ package struct WireReader: Sendable {
     }
 
     package mutating func readDigest() throws(WireError) -> Digest {
-        let word0 = try read(UInt64.self).byteSwapped
-        let word1 = try read(UInt64.self).byteSwapped
-        let word2 = try read(UInt64.self).byteSwapped
-        let word3 = try read(UInt64.self).byteSwapped
-        return Digest(word0, word1, word2, word3)
+        let start = try take(32).lowerBound
+        return bytes.withUnsafeBytes { raw in
+            func word(_ index: Int) -> UInt64 {
+                UInt64(
+                    bigEndian: raw.loadUnaligned(
+                        fromByteOffset: start + 8 * index, as: UInt64.self))
+            }
+            return Digest(word(0), word(1), word(2), word(3))
+        }
     }
 
     package mutating func readSignature() throws(WireError) -> SignatureBytes {

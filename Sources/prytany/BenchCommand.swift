@@ -6,7 +6,7 @@ import SequencerNode
 struct BenchCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "bench", abstract: "Measure kernels, agreement and whole clusters.",
-        subcommands: [Kernels.self, Consensus.self, Cluster.self])
+        subcommands: [Kernels.self, Consensus.self, Cluster.self, Failover.self])
 
     struct Kernels: ParsableCommand {
         static let configuration = CommandConfiguration(
@@ -36,6 +36,20 @@ struct BenchCommand: ParsableCommand {
         @Flag(help: "Keep the cluster's folder, with the logs.") var keep = false
         @Option(help: "The first JSON-RPC port.") var rpcPort = 19545
         @Option(help: "The first peer port.") var peerPort = 19645
+
+        /// Options that no command line gave.
+        static func fresh(validators: Int, rpcPort: Int, peerPort: Int) -> Options {
+            var options = Options()
+            options.validators = validators
+            options.rates = ""
+            options.seconds = 0
+            options.json = false
+            options.logLevel = "warning"
+            options.keep = false
+            options.rpcPort = rpcPort
+            options.peerPort = peerPort
+            return options
+        }
 
         func parsedRates() throws -> [Int] {
             let values = rates.split(separator: ",").map { Int($0) }

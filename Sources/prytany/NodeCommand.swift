@@ -15,6 +15,11 @@ struct NodeCommand: AsyncParsableCommand {
         @Flag(help: "Log as JSON lines instead of text.") var jsonLogs = false
         @Option(help: "trace, debug, info, notice, warning, error or critical.")
         var logLevel = "info"
+        @Flag(
+            help: """
+                Follow the chain and sign nothing: for a validator whose consensus log is lost, \
+                until the next epoch.
+                """) var follow = false
         @Flag(help: .hidden) var supervised = false
         @Option(help: .hidden) var payloadRate: Int = 0
         @Option(help: .hidden) var payloadBytes: Int = 256
@@ -30,7 +35,8 @@ struct NodeCommand: AsyncParsableCommand {
             let node = try Node(
                 configurationPath: config,
                 options: NodeOptions(
-                    payloadRate: payloadRate, payloadBytes: payloadBytes, unpaced: unpaced))
+                    payloadRate: payloadRate, payloadBytes: payloadBytes, unpaced: unpaced,
+                    follows: follow))
             try await node.run()
         }
 

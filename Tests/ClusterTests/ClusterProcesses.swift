@@ -247,8 +247,9 @@ final class TestCluster {
         throw ClusterFailure("no \(count) free ports in a row")
     }
 
-    func start(_ index: Int) throws {
+    func start(_ index: Int, _ options: String...) throws {
         var arguments = ["node", "run", "--config", "\(directory)/c/node-\(index)/node.yaml"]
+        arguments += options
         if payloadRate > 0 { arguments += ["--payload-rate", "\(payloadRate)"] }
         nodes[index] = try Program(
             Binary.path, arguments, log: "\(directory)/node-\(index).log")

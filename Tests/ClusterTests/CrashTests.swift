@@ -150,7 +150,7 @@ extension ClusterTests {
         }
     }
 
-    @Test("A node with a damaged log refuses to start, names the file and says what to do")
+    @Test("A node with a damaged log refuses to vote, says what to do, and follows when told to")
     func damagedLog() async throws {
         try await onThread {
             let cluster = try TestCluster(payloadRate: 40)
@@ -167,10 +167,31 @@ extension ClusterTests {
             let log = node.log
             #expect(log.contains("the consensus log is damaged"), "\(log.suffix(1000))")
             #expect(log.contains(segment.path.split(separator: "/").last ?? "?"))
-            #expect(log.contains("let the node follow without signing"))
+            #expect(log.contains("start the node with --follow"))
             // It touched nothing: the file is as the damage left it.
             #expect(FileManager.default.contents(atPath: segment.path) == Data(segment.bytes))
             try cluster.expectProgress(30, at: 0)
+            // What it advises works: the node catches up and goes along, and signs nothing.
+            let votes = try steadyVotes(of: 1, cluster)
+            try cluster.start(1, "--follow")
+            try cluster.waitForHeight(
+                try cluster.waitUntilVoting(0).finalHeight + 30, at: 1)
+            #expect(FileManager.default.contents(atPath: segment.path) == Data(segment.bytes))
+            try cluster.expectProgress(200, at: 0)
+            #expect(try steadyVotes(of: 1, cluster) == votes)
+        }
+    }
+
+    /// The votes of a validator that node-0 has counted, read when its gauges have been published
+    /// after this call: another's count has risen since.
+    private func steadyVotes(of validator: Int, _ cluster: TestCluster) throws -> Double {
+        func votes(_ index: Int) -> Double? {
+            cluster.metric("votes_seen", "validator=\"\(index)\"", at: 0)
+        }
+        let before = try eventually("votes of node-2") { votes(2) }
+        return try eventually("more votes of node-2, and those of node-\(validator)") {
+            guard let other = votes(2), other > before else { return nil }
+            return votes(validator)
         }
     }
 }

@@ -151,6 +151,33 @@ struct MempoolTwinTests {
 
 @Suite("The pool's rules one by one")
 struct MempoolRuleTests {
+    @Test("A nonce that is final stays so when the next transaction was checked against older state")
+    func staleAdmission() {
+        var pool = Mempool(configuration: Sample.small)
+        let first = Sample.transaction(1, sender: 4, nonce: 10)
+        #expect(pool.admit(first, accountNonce: 10, now: Tick(1)) == .accepted)
+        _ = pool.take(maxCount: 1, maxBytes: 100, now: Tick(2))
+        pool.committed([first.hash])
+        #expect(pool.count == 0)
+        // Storage does not show the block yet.
+        let second = Sample.transaction(2, sender: 4, nonce: 11)
+        #expect(pool.admit(second, accountNonce: 10, now: Tick(3)) == .accepted)
+        #expect(pool.readyCount == 1)
+        #expect(
+            pool.admit(Sample.transaction(3, sender: 4, nonce: 10), accountNonce: 10, now: Tick(3))
+                == .nonceTooLow(accountNonce: 11))
+    }
+
+    @Test("A transaction goes on when a block brought the one before it, which was never here")
+    func advancedByState() {
+        var pool = Mempool(configuration: Sample.small)
+        let second = Sample.transaction(2, sender: 4, nonce: 11)
+        #expect(pool.admit(second, accountNonce: 10, now: Tick(1)) == .accepted)
+        #expect(pool.readyCount == 0)
+        pool.advance(second.sender, to: 11)
+        #expect(pool.take(maxCount: 1, maxBytes: 100, now: Tick(2)) == [second])
+    }
+
     @Test("a lane comes out in nonce order, a gap parks what is above it")
     func lanes() {
         var pool = Mempool(configuration: MempoolConfiguration())

@@ -15,6 +15,8 @@ struct NaivePool {
     let configuration: MempoolConfiguration
     var items: [Item] = []
     var accountNonces: [Digest: UInt64] = [:]
+    /// Never forgotten here; the pool forgets after more accounts than a test has.
+    var floors: [Digest: UInt64] = [:]
     var outside: [Digest: (blocks: Int, isFinal: Bool)] = [:]
     var arrivals = 0
     var evictions = 0
@@ -70,6 +72,7 @@ struct NaivePool {
     }
 
     mutating func advance(_ sender: Digest, to nonce: UInt64) {
+        floors[sender] = max(floors[sender] ?? 0, nonce)
         guard let known = accountNonces[sender], known < nonce else { return }
         accountNonces[sender] = nonce
         remove { $0.transaction.sender == sender && $0.transaction.nonce < nonce }
@@ -89,7 +92,9 @@ struct NaivePool {
             return .duplicate
         }
         advance(transaction.sender, to: accountNonce)
-        let floor = accountNonces[transaction.sender] ?? accountNonce
+        let floor =
+            accountNonces[transaction.sender]
+            ?? max(accountNonce, floors[transaction.sender] ?? 0)
         if transaction.nonce < floor { return .nonceTooLow(accountNonce: floor) }
         if transaction.nonce - floor > configuration.nonceGap {
             return .nonceTooHigh(accountNonce: floor, limit: configuration.nonceGap)

@@ -19,6 +19,24 @@ struct CatchUpTests {
         #expect(!sync.isBehind(own: Height(.max)))
     }
 
+    @Test("A height counts as claimed once peers with more than a third of the power claim it")
+    func credible() {
+        let powers = [Power(1), Power(1), Power(1), Power(3)]
+        let total = PowerSum(6)
+        var sync = fresh()
+        #expect(sync.credibleHeight(powers, of: total) == Height(0))
+        sync.claimed(Height(.max), by: 1)
+        sync.claimed(Height(50), by: 2)
+        #expect(sync.credibleHeight(powers, of: total) == Height(0), "a third is not more")
+        sync.claimed(Height(40), by: 0)
+        #expect(sync.credibleHeight(powers, of: total) == Height(40))
+        sync.claimed(Height(60), by: 3)
+        #expect(sync.credibleHeight(powers, of: total) == Height(60))
+        sync.disconnected(3)
+        #expect(sync.credibleHeight(powers, of: total) == Height(40))
+        #expect(sync.claimedHeight == Height(.max), "a single claim is still asked about")
+    }
+
     @Test("One request is in flight at a time, until it is answered, fails or is late")
     func oneAtATime() {
         var sync = fresh()

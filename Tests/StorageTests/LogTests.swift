@@ -170,7 +170,7 @@ struct LogTests {
                 continue
             }
             #expect(place == 80 + (offset - 80) / frame * frame)
-            #expect(error.description.contains("without signing until the next epoch"))
+            #expect(error.description.contains("start the node with --follow"))
         }
         disk.tamper(segment0, bytes)
         #expect(failure(disk) == nil)

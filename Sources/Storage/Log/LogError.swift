@@ -29,8 +29,8 @@ package enum LogError: Error, Hashable, Sendable, CustomStringConvertible {
         case .missing(let directory):
             """
             there is no consensus log in \(directory), but this epoch is running. If the \
-            directory is right and the disk is mounted, the log is lost: let the node follow \
-            without signing until the next epoch.
+            directory is right and the disk is mounted, the log is lost: start the node with \
+            --follow, so that it signs nothing until the next epoch.
             """
         case .locked(let directory):
             """
@@ -104,8 +104,8 @@ package enum LogDamage: Hashable, Sendable, CustomStringConvertible {
             .unexpectedSegment, .missingManifest, .badManifest, .oversize:
             """
             Check the disk; restore no backup (it lacks the newest statements). Keep the files \
-            for inspection, and let the node follow without signing until the next epoch, which \
-            starts a new log.
+            for inspection, and start the node with --follow: it follows the chain and signs \
+            nothing until the next epoch, which starts a new log.
             """
         }
     }
