@@ -275,6 +275,16 @@ extension LooseFelt {
         return self &- LooseFelt(quotient, 0, 0, quotient &* topLimbOfPrime)
     }
 
+    /// The same residue in two's complement, between -2^201 and 2^251 + 2^201, for one between -15p
+    /// and 15p: with q = floor(value / 2^251) subtracts q * p.
+    @inlinable @inline(__always)
+    public var nearlyReduced: LooseFelt {
+        let floor = Int64(bitPattern: l3) &>> 59
+        let quotient = UInt64(bitPattern: floor)
+        let sign = UInt64(bitPattern: floor &>> 63)
+        return self &- LooseFelt(quotient, sign, sign, quotient &* topLimbOfPrime &+ sign)
+    }
+
     /// The field element with these Montgomery limbs; the value must lie in 0 ..< p.
     @inlinable @inline(__always)
     public var assumedReduced: Felt { Felt(montgomery: self) }
