@@ -129,6 +129,10 @@ package struct KernelBenchmark {
         let bytes = inputs.felts.prefix(32).flatMap { $0.bigEndianBytes }
         let leaf = Array(bytes.prefix(257))
         let pairs = (0..<128).map { (inputs.felts[$0], inputs.felts[$0 + 128]) }
+        let fewPairs = Array(pairs.prefix(16))
+        let smallPairs = (0..<128).map { index in
+            (inputs.felts[index], index & 1 == 0 ? .zero : Felt(UInt64(index) &* 0x1234_5678_9abc))
+        }
         return [
             time("poseidon_permutation", perBatch: 4_000) { count in
                 var state = (inputs.felts[0], inputs.felts[1], inputs.felts[2])
@@ -147,6 +151,13 @@ package struct KernelBenchmark {
             },
             time("pedersen_batch_128", perBatch: 10, operationsPerRun: 128) { count in
                 for _ in 0..<count { consume(Pedersen.hashBatch(pairs)) }
+            },
+            time("pedersen_batch_16", perBatch: 80, operationsPerRun: 16) { count in
+                for _ in 0..<count { consume(Pedersen.hashBatch(fewPairs)) }
+            },
+            // Balances, nonces and zeros: the usual second operands of a trie's update.
+            time("pedersen_batch_128_small", perBatch: 10, operationsPerRun: 128) { count in
+                for _ in 0..<count { consume(Pedersen.hashBatch(smallPairs)) }
             },
             time("keccak256_1024_bytes", perBatch: 1_000) { count in
                 for _ in 0..<count { consume(Keccak256.hash(bytes)) }

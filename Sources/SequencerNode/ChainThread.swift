@@ -56,6 +56,7 @@ final class ChainThread: @unchecked Sendable {
     private let failed: @Sendable (String) -> Never
     private let view: ChainView
     private var overlay = TrieOverlay<ExecutionKey>()
+    private let contractHashes = ContractHashCache(capacity: 1 << 14)
     private var hashed: [ExecutionKey: Hashed] = [:]
     /// Of the storage thread: what the next commit will hold, and when the last one began.
     private var unwritten: [StoreWork] = []
@@ -146,7 +147,8 @@ final class ChainThread: @unchecked Sendable {
     ) throws -> Hashed {
         let parent = work.parent == tipKey ? nil : work.parent
         let trie = try overlay.store(upTo: parent, over: StoredTrie(view: view))
-        let commitment = try StateCommitter.commit(TrieStateDiff(content.diff), on: trie)
+        let commitment = try StateCommitter.commit(
+            TrieStateDiff(content.diff), on: trie, cache: contractHashes)
         try overlay.insert(work.key, parent: parent, changes: commitment.changes)
         let header = BlockHeader(
             info: content.info, parentHash: parentHash, stateRoot: commitment.stateRoot,

@@ -57,4 +57,16 @@ public struct CurvePoint: Hashable, Sendable {
     public static prefix func - (point: CurvePoint) -> CurvePoint {
         CurvePoint(unchecked: point.x, -point.y)
     }
+
+    /// The negative where the flag is set, without a branch. p - y is ~y + 1 + p mod 2^256, and
+    /// reduced since no point has y = 0.
+    @inlinable @inline(__always)
+    public func negated(if flag: Bool) -> CurvePoint {
+        let mask: UInt64 = flag ? .max : 0
+        let (limbs, prime) = (LooseFelt(y), LooseFelt.primes(1))
+        let complement = LooseFelt(
+            limbs.l0 ^ mask, limbs.l1 ^ mask, limbs.l2 ^ mask, limbs.l3 ^ mask)
+        let addend = LooseFelt((prime.l0 &+ 1) & mask, 0, 0, prime.l3 & mask)
+        return CurvePoint(unchecked: x, (complement &+ addend).assumedReduced)
+    }
 }

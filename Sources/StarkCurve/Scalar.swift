@@ -90,10 +90,12 @@ package struct Scalar: Equatable, Sendable {
     }
 
     @inline(__always)
-    private static func subtract(
-        _ a: UInt64, _ b: UInt64, _ notBorrow: inout UInt64
-    ) -> UInt64 {
-        add(a, ~b, &notBorrow)
+    private static func subtract(_ a: UInt64, _ b: UInt64, _ borrow: inout UInt64) -> UInt64 {
+        let wide =
+            UInt128(truncatingIfNeeded: a) &- UInt128(truncatingIfNeeded: b)
+            &- UInt128(truncatingIfNeeded: borrow)
+        borrow = UInt64(truncatingIfNeeded: wide &>> 64) & 1
+        return UInt64(truncatingIfNeeded: wide)
     }
 
     /// The value minus n where that isn't negative; the value is below 2n.
@@ -101,12 +103,12 @@ package struct Scalar: Equatable, Sendable {
     private static func reduce(
         _ a0: UInt64, _ a1: UInt64, _ a2: UInt64, _ a3: UInt64
     ) -> Scalar {
-        var notBorrow: UInt64 = 1
-        let r0 = subtract(a0, order.0, &notBorrow)
-        let r1 = subtract(a1, order.1, &notBorrow)
-        let r2 = subtract(a2, order.2, &notBorrow)
-        let r3 = subtract(a3, order.3, &notBorrow)
-        let mask = notBorrow &- 1
+        var borrow: UInt64 = 0
+        let r0 = subtract(a0, order.0, &borrow)
+        let r1 = subtract(a1, order.1, &borrow)
+        let r2 = subtract(a2, order.2, &borrow)
+        let r3 = subtract(a3, order.3, &borrow)
+        let mask = 0 &- borrow
         return Scalar(
             a0 & mask | r0 & ~mask, a1 & mask | r1 & ~mask, a2 & mask | r2 & ~mask,
             a3 & mask | r3 & ~mask)
@@ -122,11 +124,11 @@ package struct Scalar: Equatable, Sendable {
     }
 
     package static prefix func - (a: Scalar) -> Scalar {
-        var notBorrow: UInt64 = 1
-        let r0 = subtract(order.0, a.l0, &notBorrow)
-        let r1 = subtract(order.1, a.l1, &notBorrow)
-        let r2 = subtract(order.2, a.l2, &notBorrow)
-        let r3 = subtract(order.3, a.l3, &notBorrow)
+        var borrow: UInt64 = 0
+        let r0 = subtract(order.0, a.l0, &borrow)
+        let r1 = subtract(order.1, a.l1, &borrow)
+        let r2 = subtract(order.2, a.l2, &borrow)
+        let r3 = subtract(order.3, a.l3, &borrow)
         return reduce(r0, r1, r2, r3)
     }
 

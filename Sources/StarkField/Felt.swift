@@ -155,12 +155,12 @@ extension Felt {
 
     @inlinable @inline(__always)
     public static func - (a: Felt, b: Felt) -> Felt {
-        var notBorrow: UInt64 = 1
-        let r0 = subtractWithCarry(a.l0, b.l0, &notBorrow)
-        let r1 = subtractWithCarry(a.l1, b.l1, &notBorrow)
-        let r2 = subtractWithCarry(a.l2, b.l2, &notBorrow)
-        let r3 = subtractWithCarry(a.l3, b.l3, &notBorrow)
-        return LooseFelt(r0, r1, r2, r3).addingPrime(unless: notBorrow).assumedReduced
+        var borrow: UInt64 = 0
+        let r0 = subtractWithBorrow(a.l0, b.l0, &borrow)
+        let r1 = subtractWithBorrow(a.l1, b.l1, &borrow)
+        let r2 = subtractWithBorrow(a.l2, b.l2, &borrow)
+        let r3 = subtractWithBorrow(a.l3, b.l3, &borrow)
+        return LooseFelt(r0, r1, r2, r3).addingPrime(if: borrow).assumedReduced
     }
 
     @inlinable @inline(__always)

@@ -40,11 +40,15 @@ func addWithCarry(_ a: UInt64, _ b: UInt64, _ carry: inout UInt64) -> UInt64 {
     return UInt64(truncatingIfNeeded: wide)
 }
 
-/// a - b - (1 - notBorrow): a subtraction as the sum with a complement. `notBorrow` is 1 before the
-/// lowest limb and becomes 0 where the result is negative.
+/// a - b - borrow, with the borrow of 0 or 1 replaced by the next one. From a 128-bit difference for
+/// the same reason; as the sum with a complement it takes more instructions.
 @inlinable @inline(__always)
-func subtractWithCarry(_ a: UInt64, _ b: UInt64, _ notBorrow: inout UInt64) -> UInt64 {
-    addWithCarry(a, ~b, &notBorrow)
+func subtractWithBorrow(_ a: UInt64, _ b: UInt64, _ borrow: inout UInt64) -> UInt64 {
+    let wide =
+        UInt128(truncatingIfNeeded: a) &- UInt128(truncatingIfNeeded: b)
+        &- UInt128(truncatingIfNeeded: borrow)
+    borrow = UInt64(truncatingIfNeeded: wide &>> 64) & 1
+    return UInt64(truncatingIfNeeded: wide)
 }
 
 /// a*b + c + d as (high, low); never overflows 128 bits.
@@ -154,33 +158,33 @@ struct WideProduct {
     /// T_high - floor(q*p / 2^256). Because p = 1 + P3 * 2^192, the first three limbs of q are the
     /// first three limbs of T, and the whole reduction is four multiplications by P3.
     ///
-    /// Returns the difference mod 2^256, and 1 or, where it is negative, 0. The value lies in
+    /// Returns the difference mod 2^256, and 0 or, where it is negative, 1. The value lies in
     /// -p < value <= T / 2^256.
     @inlinable @inline(__always)
-    var reduced: (value: LooseFelt, notNegative: UInt64) {
+    var reduced: (value: LooseFelt, isNegative: UInt64) {
         let h0 = t0.multipliedFullWidth(by: topLimbOfPrime)
         let h1 = t1.multipliedFullWidth(by: topLimbOfPrime)
         let h2 = t2.multipliedFullWidth(by: topLimbOfPrime)
-        var notBorrow: UInt64 = 1
-        let q3 = subtractWithCarry(t3, h0.low, &notBorrow)
+        var borrow: UInt64 = 0
+        let q3 = subtractWithBorrow(t3, h0.low, &borrow)
         let h3 = q3.multipliedFullWidth(by: topLimbOfPrime)
         var carry: UInt64 = 0
         let s1 = addWithCarry(h0.high, h1.low, &carry)
         let s2 = addWithCarry(h1.high, h2.low, &carry)
         let s3 = addWithCarry(h2.high, h3.low, &carry)
         let s4 = h3.high &+ carry
-        let r0 = subtractWithCarry(t4, s1, &notBorrow)
-        let r1 = subtractWithCarry(t5, s2, &notBorrow)
-        let r2 = subtractWithCarry(t6, s3, &notBorrow)
-        let r3 = subtractWithCarry(t7, s4, &notBorrow)
-        return (LooseFelt(r0, r1, r2, r3), notBorrow)
+        let r0 = subtractWithBorrow(t4, s1, &borrow)
+        let r1 = subtractWithBorrow(t5, s2, &borrow)
+        let r2 = subtractWithBorrow(t6, s3, &borrow)
+        let r3 = subtractWithBorrow(t7, s4, &borrow)
+        return (LooseFelt(r0, r1, r2, r3), borrow)
     }
 
     /// The reduction with p added where it is negative: 0 ..< p for products below 2^256 * p.
     @inlinable @inline(__always)
     var reducedNonNegative: LooseFelt {
-        let (value, notNegative) = reduced
-        return value.addingPrime(unless: notNegative)
+        let (value, isNegative) = reduced
+        return value.addingPrime(if: isNegative)
     }
 }
 
@@ -199,11 +203,11 @@ extension LooseFelt {
     /// Difference mod 2^256; the caller adds enough multiples of p to keep it from being negative.
     @inlinable @inline(__always)
     public static func &- (a: LooseFelt, b: LooseFelt) -> LooseFelt {
-        var notBorrow: UInt64 = 1
-        let l0 = subtractWithCarry(a.l0, b.l0, &notBorrow)
-        let l1 = subtractWithCarry(a.l1, b.l1, &notBorrow)
-        let l2 = subtractWithCarry(a.l2, b.l2, &notBorrow)
-        let l3 = subtractWithCarry(a.l3, b.l3, &notBorrow)
+        var borrow: UInt64 = 0
+        let l0 = subtractWithBorrow(a.l0, b.l0, &borrow)
+        let l1 = subtractWithBorrow(a.l1, b.l1, &borrow)
+        let l2 = subtractWithBorrow(a.l2, b.l2, &borrow)
+        let l3 = subtractWithBorrow(a.l3, b.l3, &borrow)
         return LooseFelt(l0, l1, l2, l3)
     }
 
@@ -271,6 +275,16 @@ extension LooseFelt {
         return self &- LooseFelt(quotient, 0, 0, quotient &* topLimbOfPrime)
     }
 
+    /// The same residue in two's complement, between -2^201 and 2^251 + 2^201, for one between -15p
+    /// and 15p: with q = floor(value / 2^251) subtracts q * p.
+    @inlinable @inline(__always)
+    public var nearlyReduced: LooseFelt {
+        let floor = Int64(bitPattern: l3) &>> 59
+        let quotient = UInt64(bitPattern: floor)
+        let sign = UInt64(bitPattern: floor &>> 63)
+        return self &- LooseFelt(quotient, sign, sign, quotient &* topLimbOfPrime &+ sign)
+    }
+
     /// The field element with these Montgomery limbs; the value must lie in 0 ..< p.
     @inlinable @inline(__always)
     public var assumedReduced: Felt { Felt(montgomery: self) }
@@ -285,20 +299,20 @@ extension LooseFelt {
     /// The value, or the value minus p where that isn't negative.
     @inlinable @inline(__always)
     var subtractingPrimeIfNotBelow: LooseFelt {
-        var notBorrow: UInt64 = 1
-        let r0 = subtractWithCarry(l0, 1, &notBorrow)
-        let r1 = subtractWithCarry(l1, 0, &notBorrow)
-        let r2 = subtractWithCarry(l2, 0, &notBorrow)
-        let r3 = subtractWithCarry(l3, topLimbOfPrime, &notBorrow)
-        let mask = notBorrow &- 1
+        var borrow: UInt64 = 0
+        let r0 = subtractWithBorrow(l0, 1, &borrow)
+        let r1 = subtractWithBorrow(l1, 0, &borrow)
+        let r2 = subtractWithBorrow(l2, 0, &borrow)
+        let r3 = subtractWithBorrow(l3, topLimbOfPrime, &borrow)
+        let mask = 0 &- borrow
         return LooseFelt(
             r0 ^ mask & (r0 ^ l0), r1 ^ mask & (r1 ^ l1), r2 ^ mask & (r2 ^ l2),
             r3 ^ mask & (r3 ^ l3))
     }
 
-    /// p added where the flag is 0 and not where it is 1.
+    /// p added where the flag is 1 and not where it is 0.
     @inlinable @inline(__always)
-    func addingPrime(unless flag: UInt64) -> LooseFelt {
-        self &+ LooseFelt(1 &- flag, 0, 0, (flag &- 1) & topLimbOfPrime)
+    func addingPrime(if flag: UInt64) -> LooseFelt {
+        self &+ LooseFelt(flag, 0, 0, (0 &- flag) & topLimbOfPrime)
     }
 }

@@ -27,21 +27,15 @@ public enum Pedersen {
         return hash(result, Felt(count))
     }
 
-    /// The hashes of many pairs, in their order: from some dozen on in affine coordinates with
-    /// shared inversions, at six multiplications an addition instead of ten.
+    /// The hashes of many pairs, in their order: in affine coordinates with shared inversions, at
+    /// six multiplications an addition instead of ten.
     public static func hashBatch(_ pairs: [(Felt, Felt)]) -> [Felt] {
-        guard pairs.count >= PedersenBatch.leastCount else {
-            return pairs.map { hash($0.0, $0.1) }
+        pairs.withUnsafeBufferPointer { pairs in
+            guard pairs.count >= PedersenBatch.leastCount else {
+                return pairs.map { hash($0.0, $0.1) }
+            }
+            return PedersenBatch.hash(pairs)
         }
-        var results = [Felt]()
-        results.reserveCapacity(pairs.count)
-        var start = 0
-        while start < pairs.count {
-            let end = min(start + PedersenBatch.capacity, pairs.count)
-            results += PedersenBatch.hash(pairs[start..<end])
-            start = end
-        }
-        return results
     }
 
     /// Infinity as a sum is a discrete logarithm between the constant points.

@@ -1,95 +1,116 @@
 package import StarkCurve
 import StarkField
 
-/// Multiples of Pedersen's constant points for signed windows of eight bits, made at first use.
+/// Multiples of Pedersen's constant points for signed windows, made at first use: 1.6 MB.
 ///
-/// Per operand: 31 windows of 128 points for the low 248 bits, then one table for the carry out of
-/// the highest window together with the four high bits: entry carry + 2 * high - 1 is
-/// carry * 2^248 * P_low + high * P_high. 2 * (3968 + 31) points of 64 bytes are 512 KB.
+/// Per operand: 24 windows of ten bits with 512 points each for the lowest 240 bits; the 256
+/// multiples for the eight bits above with their carry, as they are, so that nothing is carried on;
+/// nine points for the high bits, 0 ... 8 since a field element is below 9 * 2^248. The first
+/// operand's points for high bits have the shift point in them.
 struct PedersenTables: Sendable {
     static let shared = PedersenTables()
 
-    static let windowBits = 8
-    static let windows = 31
-    static let entriesPerWindow = 128
+    private static let windowBits = 10
+    private static let windows = 24
+    private static let entriesPerWindow = 1 << (windowBits - 1)
+    private static let restEntries = 256
+    private static let highStart = windows * entriesPerWindow + restEntries
     /// Points of one operand.
-    static let stride = windows * entriesPerWindow + 31
+    private static let stride = highStart + 9
 
     private let points: PointTable
-    private let shift: CurvePoint
 
     private init() {
-        shift = PedersenConstants.shiftPoint
+        let shift = AccumulatorPoint(PedersenConstants.shiftPoint)
         points = PointTable(
             PedersenTables.operandPoints(
-                low: PedersenConstants.firstLowPoint, high: PedersenConstants.firstHighPoint)
+                low: PedersenConstants.firstLowPoint,
+                high: (0...8).map { multiple in
+                    PedersenTables.sum(shift, multiple, PedersenConstants.firstHighPoint)
+                })
+                // Zero times a point is no entry of a table, and nothing reads this one.
                 + PedersenTables.operandPoints(
                     low: PedersenConstants.secondLowPoint,
-                    high: PedersenConstants.secondHighPoint))
+                    high: [shift]
+                        + (1...8).map { multiple in
+                            PedersenTables.sum(
+                                .infinity, multiple, PedersenConstants.secondHighPoint)
+                        }))
     }
 
-    private static func operandPoints(low: CurvePoint, high: CurvePoint) -> [CurvePoint] {
-        var carry = AccumulatorPoint(low)
-        for _ in 0..<(windowBits * windows) { carry.double() }
-        var top = [AccumulatorPoint]()
-        for index in 1...31 {
-            var entry = index & 1 == 1 ? carry : .infinity
-            for _ in 0..<(index >> 1) { entry.add(high) }
-            top.append(entry)
+    private static func sum(
+        _ start: AccumulatorPoint, _ multiple: Int, _ point: CurvePoint
+    ) -> AccumulatorPoint {
+        var result = start
+        for _ in 0..<multiple { result.add(point) }
+        return result
+    }
+
+    private static func operandPoints(
+        low: CurvePoint, high: [AccumulatorPoint]
+    ) -> [CurvePoint] {
+        var unit = AccumulatorPoint(low)
+        for _ in 0..<(windowBits * windows) { unit.double() }
+        var multiples = [unit]
+        for _ in 1..<restEntries {
+            var next = unit
+            next.add(multiples[multiples.count - 1])
+            multiples.append(next)
         }
         return PointTable.signedWindows(of: low, bits: windowBits, windows: windows)
-            + AccumulatorPoint.normalize(top)
+            + AccumulatorPoint.normalize(multiples + high)
     }
 
     /// The point whose x is the hash.
     func sum(_ a: Felt, _ b: Felt) -> AccumulatorPoint {
         points.withPoints { table in
-            var result = AccumulatorPoint(shift)
-            @inline(__always)
-            func add(_ step: Int, _ digit: Int16) {
-                if digit != 0 {
-                    result.add(table[abs(Int(digit)) &- 1], negated: digit < 0)
-                }
+            var result = AccumulatorPoint.infinity
+            PedersenTables.forEachPoint(a, b) { index, isNegated in
+                result.add(table[index].negated(if: isNegated))
             }
-            PedersenTables.digits(of: a, isSecond: false, add)
-            PedersenTables.digits(of: b, isSecond: true, add)
             return result
         }
     }
-
-    /// Table points of one hash, at most: one per window and the top, of either operand.
-    static let pointsPerHash = 2 * (windows + 1)
 
     func withPoints<Result>(_ body: (UnsafeBufferPointer<CurvePoint>) -> Result) -> Result {
         points.withPoints(body)
     }
 
-    /// Hands out the points whose sum is an operand's share of the hash: the step, 0 ..< 32 for
-    /// the first operand and 32 ..< 64 for the second, and the point's index in the table plus
-    /// one, negated where the point is subtracted; 0 for none.
+    /// Hands out the points whose sum is the hash: their indices in the table, and whether they
+    /// are subtracted. They are 1 ... 52.
     @inline(__always)
-    static func digits(of value: Felt, isSecond: Bool, _ body: (Int, Int16) -> Void) {
+    static func forEachPoint(_ a: Felt, _ b: Felt, _ body: (Int, Bool) -> Void) {
+        body(highStart &+ forEachWindow(a, base: 0, body), false)
+        let high = forEachWindow(b, base: stride, body)
+        if high != 0 { body(stride &+ highStart &+ high, false) }
+    }
+
+    /// Hands out the points of the low bits, and returns the high bits.
+    @inline(__always)
+    private static func forEachWindow(
+        _ value: Felt, base: Int, _ body: (Int, Bool) -> Void
+    ) -> Int {
         var (w3, w2, w1, w0) = value.bigEndianWords
+        let (bits, mask) = (UInt64(windowBits), UInt64(1) << windowBits - 1)
         var carry: UInt64 = 0
-        var base = isSecond ? stride : 0
-        let firstStep = isSecond ? windows + 1 : 0
-        for window in 0..<windows {
-            let digit = w0 & 0xff &+ carry
-            w0 = w0 >> 8 | w1 << 56
-            w1 = w1 >> 8 | w2 << 56
-            w2 = w2 >> 8 | w3 << 56
-            w3 >>= 8
-            carry = digit > 128 ? 1 : 0
-            let magnitude = digit > 128 ? 256 &- digit : digit
-            let index = Int16(truncatingIfNeeded: base &+ Int(magnitude))
-            body(
-                firstStep &+ window,
-                magnitude == 0 ? 0 : digit > 128 ? 0 &- index : index)
+        var base = base
+        for _ in 0..<windows {
+            let digit = w0 & mask &+ carry
+            w0 = w0 &>> bits | w1 &<< (64 &- bits)
+            w1 = w1 &>> bits | w2 &<< (64 &- bits)
+            w2 = w2 &>> bits | w3 &<< (64 &- bits)
+            w3 = w3 &>> bits
+            let isNegated = digit > UInt64(entriesPerWindow)
+            carry = isNegated ? 1 : 0
+            let magnitude = isNegated ? mask &+ 1 &- digit : digit
+            if magnitude != 0 {
+                body(base &+ Int(truncatingIfNeeded: magnitude) &- 1, isNegated)
+            }
             base &+= entriesPerWindow
         }
-        // Four bits are left: a field element has 252.
-        let top = Int(carry | w0 << 1)
-        body(firstStep &+ windows, top == 0 ? 0 : Int16(truncatingIfNeeded: base &+ top))
+        let rest = w0 & 0xff &+ carry
+        if rest != 0 { body(base &+ Int(truncatingIfNeeded: rest) &- 1, false) }
+        return Int(truncatingIfNeeded: w0 &>> 8)
     }
 }
 

@@ -9,39 +9,41 @@ package import StarkField
 /// one constant, and the rest lands on the first full round of the second half.
 ///
 /// *Partial rounds.* With x, y the idle elements, g = (x + y) / 2 and w the cube of the last one,
-/// the matrix reads v = 2x + w, x' = v + 2g, g' = v, z' = 2(g - w): two doublings and three
-/// additions, of which only z' = 2g - 2w waits for the cube.
+/// the matrix reads g' = 2x + w, x' = g' + 2g, z' = 2(g - w): of all sums only g - w and its double
+/// wait for the cube before the next cube starts. The constant goes into g - w, halved.
 ///
 /// *Bounds*, in multiples of p (A * B / 32 bounds a Montgomery product of operands below A and B):
 /// - Full rounds: elements enter below 6; squares are below 36/32 + 1, cubes are reduced, and the
 ///   matrix with a constant gives less than 6 again.
-/// - Partial rounds: x < 6, g < 2, z < 9. The square of z is below 81/32 + 1 < 3.54, its cube w in
-///   -1 ..< 9 * 3.54 / 32 < 1. v = 2x + w + 1 < 14 is reduced to below 2, so x' = v + 2g < 6, g' < 2;
-///   z' = 2g - 2w + c + 2 with c < 1 is above 0 and below 4 + 2 + 1 + 2 = 9.
+/// - Partial rounds, in two's complement, with e < 2^-50: g in -e ..< 1 + e, x in -3e ..< 3 + 3e (6
+///   at first), 0 < z < 8 + 2e. The square of z is below 64/32 + 1, its cube w in -1 ..< 0.76.
+///   2x + w is in -2 ..< 13 and reduced to g' as above, so x' = g' + 2g is as above. A constant in
+///   1 ..< 2 keeps g - w + c between 0 and 4 + e.
 package struct PoseidonConstants: Sendable {
     static let shared = PoseidonConstants()
 
     static let fullRoundsPerHalf = 4
     static let partialRounds = 83
 
-    /// In the order of use: 3 initial, 3 after each of the first three full rounds' matrices, 1
-    /// before each partial round, 3 before each full round of the second half.
     /// In the order of use, with the multiples of p that keep the sums they go into from being
-    /// negative: 0 ..< 12 before the first full rounds; 12 ..< 95 one for each partial round; 95 for
-    /// z, 96 for x and 97 for y before the second half's first round; 98 ..< 107 the rest.
+    /// negative: 0 ..< 12 before the first full rounds; 12 ..< 95 one for each partial round, of
+    /// which all but the first are halved; 95, halved, for z, 96 for x and 97 for y before the
+    /// second half's first round; 98 ..< 107 the rest.
     private let ordered: [LooseFelt]
 
     private init() {
-        let plain = PoseidonConstants.compress(PoseidonConstants.roundConstants)
-            .map { LooseFelt($0) }
+        let exact = PoseidonConstants.compress(PoseidonConstants.roundConstants)
+        let plain = exact.map { LooseFelt($0) }
         let (partial, second) = (12, 95)
+        guard let half = Felt(2).inverse() else { preconditionFailure("2 has no inverse") }
+        func halved(_ index: Int) -> LooseFelt { LooseFelt(exact[index] * half) &+ .primes(1) }
         func full(_ start: Int) -> [LooseFelt] {
             [plain[start], plain[start + 1] &+ .primes(1), plain[start + 2] &+ .primes(2)]
         }
         ordered =
             plain[0..<3] + full(3) + full(6) + full(9)
-            + plain[partial..<second].map { $0 &+ .primes(2) }
-            + [plain[second + 2] &+ .primes(2), plain[second], plain[second + 1]]
+            + [plain[partial] &+ .primes(2)] + (partial + 1..<second).map(halved)
+            + [halved(second + 2), plain[second], plain[second + 1]]
             + full(98) + full(101) + full(104)
     }
 
@@ -105,19 +107,18 @@ package struct PoseidonConstants: Sendable {
         let (a, b, c) = cubes(x, y, z)
         let sum = a &+ b
         x = sum &+ a &+ a &+ c
-        var g = (a &+ a &+ c).weaklyReduced
+        var g = (a &+ a &+ c).nearlyReduced
         z = sum &+ constants[12] &- c &- c
         for index in 13...95 {
-            let free = g &+ g &+ constants[index]
             let w = LooseFelt.signedProduct(z.squaredPlusPrime, z)
-            z = free &- w &- w
-            let v = (x &+ x &+ w &+ .primes(1)).weaklyReduced
-            x = v &+ g &+ g
-            g = v
+            z = (g &+ constants[index] &- w).doubled
+            let next = (x.doubled &+ w).nearlyReduced
+            x = next &+ g.doubled
+            g = next
         }
         // y = 2g - x; the constants of x and y come after, that of z is in it already.
-        y = (g &+ g &+ .primes(6) &- x).weaklyReduced &+ constants[97]
-        x = x.weaklyReduced &+ constants[96]
+        y = (g.doubled &+ .primes(4) &- x).weaklyReduced &+ constants[97]
+        x = (x &+ .primes(1)).weaklyReduced &+ constants[96]
         z = z.weaklyReduced
         for round in 0..<3 {
             (x, y, z) = fullRound(x, y, z, constants, 98 + 3 * round)

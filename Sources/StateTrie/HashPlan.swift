@@ -52,22 +52,24 @@ final class HashPlan {
         }
         var order = [Int](repeating: 0, count: total)
         var next = starts
-        for (index, entry) in entries.enumerated() {
-            order[next[Int(entry.level)]] = index
-            next[Int(entry.level)] += 1
+        for index in entries.indices {
+            let level = Int(entries[index].level)
+            order[next[level]] = index
+            next[level] += 1
         }
         results = [Felt](repeating: .zero, count: total)
-        for (start, size) in zip(starts, sizes) {
-            hashLevel(order[start..<(start + size)], type, parallelFor)
+        for level in sizes.indices {
+            hashLevel(order, starts[level]..<(starts[level] + sizes[level]), type, parallelFor)
         }
     }
 
-    /// Chunks are large enough to share an inversion and small enough to spread over cores.
+    /// Hashes the entries at a range of `order`. Chunks are large enough to share inversions and
+    /// small enough to spread over cores.
     private func hashLevel<Hash: TrieHash>(
-        _ level: ArraySlice<Int>, _ type: Hash.Type, _ parallelFor: ParallelFor
+        _ order: [Int], _ range: Range<Int>, _ type: Hash.Type, _ parallelFor: ParallelFor
     ) {
-        let chunk = max(16, min(128, (level.count + 7) / 8))
-        let chunks = (level.count + chunk - 1) / chunk
+        let chunk = max(32, min(128, (range.count + 7) / 8))
+        let chunks = (range.count + chunk - 1) / chunk
         let entries = entries
         results.withUnsafeMutableBufferPointer { buffer in
             // Each call writes the entries of its own chunk and reads entries of lower levels.
@@ -76,13 +78,20 @@ final class HashPlan {
                 operand.entry < 0 ? operand.value : buffer[Int(operand.entry)]
             }
             @Sendable func hashChunk(_ number: Int) {
-                let start = level.startIndex + number * chunk
-                let mine = level[start..<min(start + chunk, level.endIndex)]
-                let pairs = mine.map { index in
-                    (value(entries[index].left), value(entries[index].right))
+                let start = range.lowerBound + number * chunk
+                let end = min(start + chunk, range.upperBound)
+                var pairs: [(Felt, Felt)] = []
+                pairs.reserveCapacity(end - start)
+                for position in start..<end {
+                    let entry = entries[order[position]]
+                    pairs.append((value(entry.left), value(entry.right)))
                 }
-                for (index, hash) in zip(mine, Hash.hashBatch(pairs)) {
+                let hashes = Hash.hashBatch(pairs)
+                precondition(hashes.count == pairs.count, "\(hashes.count) of \(pairs.count)")
+                for position in start..<end {
+                    let index = order[position]
                     let addend = entries[index].addend
+                    let hash = hashes[position - start]
                     buffer[index] = addend == 0 ? hash : hash + Felt(UInt64(addend))
                 }
             }

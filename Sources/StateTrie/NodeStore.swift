@@ -40,6 +40,19 @@ package protocol NodeStore {
     func contract(at address: Felt) throws(TrieError) -> ContractRecord?
 }
 
+/// Any store. Generic code over it is compiled for this one type, where that over a caller's own
+/// store would look up its types at run time.
+struct ErasedStore: NodeStore {
+    private let base: any NodeStore
+
+    init(_ base: some NodeStore) { self.base = base }
+
+    func node(at key: NodeKey) throws(TrieError) -> TrieNode? { try base.node(at: key) }
+    func contract(at address: Felt) throws(TrieError) -> ContractRecord? {
+        try base.contract(at: address)
+    }
+}
+
 /// A changed node; no node means that it is deleted.
 package struct NodeChange: Hashable, Sendable {
     package let key: NodeKey

@@ -28,6 +28,7 @@ package enum PatriciaTrie {
         height: Int = TrieLimits.stateHeight, hash: Hash.Type, parallelFor: ParallelFor = serialFor
     ) throws(TrieError) -> TrieUpdateResult {
         let plan = HashPlan()
+        let store = ErasedStore(store)
         var updater = TrieUpdater(store: store, trie: trie, height: height, plan: plan)
         let leaves = changes.map { (key: $0.key, value: HashPlan.Operand.literal($0.value)) }
         let planned = try updater.update(sortedLeaves(leaves, height: height))

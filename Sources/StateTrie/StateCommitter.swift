@@ -89,16 +89,28 @@ package enum StateCommitter {
     }
 
     /// The commitment after `diff`. Writes nothing: the changes are in the result. All storage
-    /// tries and the contracts trie are hashed together, level by level.
+    /// tries and the contracts trie are hashed together, level by level. The cache changes nothing
+    /// but the time: one for all of a caller's commits is the rule.
     package static func commit<Store: NodeStore>(
-        _ diff: TrieStateDiff, on store: Store, parallelFor: ParallelFor = serialFor
+        _ diff: TrieStateDiff, on store: Store, cache: ContractHashCache? = nil,
+        parallelFor: ParallelFor = serialFor
+    ) throws(TrieError) -> StateCommitment {
+        try commit(
+            diff, on: ErasedStore(store), cache ?? ContractHashCache(capacity: 0), parallelFor)
+    }
+
+    /// Not generic, so that it is compiled for its types although callers are in other modules.
+    private static func commit(
+        _ diff: TrieStateDiff, on store: ErasedStore, _ cache: ContractHashCache,
+        _ parallelFor: ParallelFor
     ) throws(TrieError) -> StateCommitment {
         let classes = try commitClasses(diff.declaredClasses, on: store, parallelFor)
         let plan = HashPlan()
         let touched = try touchedContracts(diff)
-        var storageUpdaters: [TrieUpdater<Store>] = []
+        var storageUpdaters: [TrieUpdater<ErasedStore>] = []
         var leaves: [(key: Felt, value: HashPlan.Operand)] = []
         var records: [(address: Felt, record: ContractRecord, root: HashPlan.Operand)] = []
+        var stateHashes: [(record: Int, hash: HashPlan.Operand)] = []
         for contract in touched {
             let old = try store.contract(at: contract.address)
             var record = old ?? ContractRecord()
@@ -124,13 +136,28 @@ package enum StateCommitter {
             let isEmpty = root.isZero && record.classHash.isZero && record.nonce.isZero
             if !isChanged || isEmpty && old == nil { continue }
             records.append((contract.address, record, root))
-            leaves.append((contract.address, isEmpty ? .literal(.zero) : leaf(record, root, plan)))
+            if isEmpty {
+                leaves.append((contract.address, .literal(.zero)))
+                continue
+            }
+            let state: HashPlan.Operand
+            if root.entry < 0, let known = cache.hash(record.classHash, root.value) {
+                state = .literal(known)
+            } else {
+                state = plan.add(.literal(record.classHash), root)
+                stateHashes.append((records.count - 1, state))
+            }
+            leaves.append((contract.address, leaf(state, nonce: record.nonce, plan)))
         }
         var updater = TrieUpdater(
             store: store, trie: .contracts, height: TrieLimits.stateHeight, plan: plan)
         let planned = try updater.update(
             PatriciaTrie.sortedLeaves(leaves, height: TrieLimits.stateHeight))
         plan.run(PedersenTrieHash.self, parallelFor: parallelFor)
+        for (index, hash) in stateHashes {
+            let (_, record, root) = records[index]
+            cache.insert(plan.value(hash), record.classHash, plan.value(root))
+        }
 
         let contractsRoot: Felt
         if let planned {
@@ -153,15 +180,15 @@ package enum StateCommitter {
             changes: changes, hashCount: plan.count + classes.hashCount)
     }
 
+    /// Rule R3, from H(class hash, storage root).
     private static func leaf(
-        _ record: ContractRecord, _ storageRoot: HashPlan.Operand, _ plan: HashPlan
+        _ state: HashPlan.Operand, nonce: Felt, _ plan: HashPlan
     ) -> HashPlan.Operand {
-        let state = plan.add(.literal(record.classHash), storageRoot)
-        return plan.add(plan.add(state, .literal(record.nonce)), .literal(.zero))
+        plan.add(plan.add(state, .literal(nonce)), .literal(.zero))
     }
 
-    private static func commitClasses<Store: NodeStore>(
-        _ declared: [TrieStateDiff.DeclaredClass], on store: Store, _ parallelFor: ParallelFor
+    private static func commitClasses(
+        _ declared: [TrieStateDiff.DeclaredClass], on store: ErasedStore, _ parallelFor: ParallelFor
     ) throws(TrieError) -> TrieUpdateResult {
         let changes = declared.map {
             TrieChange(

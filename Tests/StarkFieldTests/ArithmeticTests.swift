@@ -133,6 +133,26 @@ struct LooseTests {
         }
     }
 
+    @Test(
+        "a residue plus or minus k primes is nearly reduced, for every k that two's complement fits"
+    )
+    func nearReductions() {
+        let prime = LooseFelt(1, 0, 0, 0x0800_0000_0000_0011)
+        for value in Samples.edges + Samples.random(50, seed: 0x5eed_0007) {
+            var loose = LooseFelt(value)
+            for _ in 0..<15 { loose = loose &- prime }
+            for _ in -15...14 {
+                // Between -2^201 and 2^251 + 2^201, with a prime above it.
+                let raised = loose.nearlyReduced &+ prime
+                #expect(raised.reduced == value)
+                #expect(
+                    (0x0800_0000_0000_0010 - 1 << 9)...(0x1000_0000_0000_0010 + 1 << 9)
+                        ~= raised.l3)
+                loose = loose &+ prime
+            }
+        }
+    }
+
     @Test("products and squares of unreduced operands equal those of reduced ones")
     func looseProducts() {
         let values = Samples.edges + Samples.random(20, seed: 0x5eed_0006)

@@ -56,15 +56,22 @@ struct TwinTests {
         var pairs = zip(edges, edges.reversed()).map { ($0, $1) }
         pairs += zip(random, random.dropFirst()).map { ($0, $1) }
         pairs += edges.map { (Felt.zero, $0) }
+        // Digits at the ends of the windows, and the highest bits.
+        for bits in [1, 9, 10, 11, 239, 240, 241, 247, 248, 249, 250, 251] as [UInt64] {
+            let power = Felt(2).power(bits)
+            pairs += [(power, power - 1), (power + 1, -power), (-power, 0)]
+        }
         let expected = pairs.map {
             PlainPedersen.hash($0.0, $0.1, points: Self.pedersenPoints)
         }
         for (pair, value) in zip(pairs, expected) {
             #expect(Pedersen.hash(pair.0, pair.1) == value, "\(pair)")
         }
-        for count in [0, 1, 2, 7, pairs.count] {
+        for count in [0, 1, 2, 3, 7, 31, 32, 33, 65, pairs.count] {
             #expect(
                 Pedersen.hashBatch(Array(pairs.prefix(count))) == Array(expected.prefix(count)))
+            #expect(
+                Pedersen.hashBatch(Array(pairs.suffix(count))) == Array(expected.suffix(count)))
         }
     }
 

@@ -44,18 +44,22 @@ struct OverlayTests {
             var overlay = TrieOverlay<Int>()
             var parent: Int?
             var oldest = 0
+            // So small that it forgets, and shared with the forks.
+            let cache = ContractHashCache(capacity: 3)
             for block in 0..<24 {
                 let diff = Self.diff(&generator)
                 let expected = try StateCommitter.commit(diff, on: direct)
                 direct.apply(expected.changes)
                 let view = try overlay.store(upTo: parent, over: committed)
-                let result = try StateCommitter.commit(diff, on: view)
+                let result = try StateCommitter.commit(diff, on: view, cache: cache)
+                #expect(cache.count <= 6)
                 #expect(result.stateRoot == expected.stateRoot, "seed \(seed), block \(block)")
                 #expect(result.changes == expected.changes)
                 try overlay.insert(block, parent: parent, changes: result.changes)
                 // A fork beside each block, dropped or overtaken later.
                 let forkView = try overlay.store(upTo: parent, over: committed)
-                let fork = try StateCommitter.commit(Self.diff(&generator), on: forkView)
+                let fork = try StateCommitter.commit(
+                    Self.diff(&generator), on: forkView, cache: cache)
                 try overlay.insert(1000 + block, parent: parent, changes: fork.changes)
                 if generator.uniform(below: 2) == 0 { overlay.drop(1000 + block) }
                 parent = block
@@ -129,6 +133,25 @@ struct OverlayTests {
         store.apply(result.changes)
         #expect(result.stateRoot.isZero)
         #expect(store.contracts.isEmpty && store.nodes.isEmpty)
+    }
+
+    @Test("a known hash of class and storage root spares the hash, and only that")
+    func contractHashCache() throws {
+        var store = MemoryNodeStore()
+        let cache = ContractHashCache(capacity: 8)
+        var counts: [Int] = []
+        for nonce in 1...3 as ClosedRange<UInt64> {
+            var diff = TrieStateDiff(nonces: [.init(address: 8, value: Felt(nonce))])
+            if nonce == 1 { diff.classHashes = [.init(address: 8, value: 5)] }
+            let expected = try StateCommitter.commit(diff, on: store)
+            let result = try StateCommitter.commit(diff, on: store, cache: cache)
+            #expect(result.stateRoot == expected.stateRoot)
+            #expect(result.changes == expected.changes)
+            counts.append(expected.hashCount - result.hashCount)
+            store.apply(result.changes)
+        }
+        #expect(counts == [0, 1, 1])
+        #expect(cache.count == 1)
     }
 
     @Test("a contract that a list names twice, and an address out of range, are refused")
