@@ -151,7 +151,7 @@ struct MempoolTwinTests {
 
 @Suite("The pool's rules one by one")
 struct MempoolRuleTests {
-    @Test("A nonce that is final stays so when the next transaction was checked against older state")
+    @Test("A final nonce stays so when the next transaction was checked against older state")
     func staleAdmission() {
         var pool = Mempool(configuration: Sample.small)
         let first = Sample.transaction(1, sender: 4, nonce: 10)
@@ -233,15 +233,22 @@ struct MempoolRuleTests {
     @Test("nonces below the account's, far above it, at the maximum, and copies are refused")
     func nonceBounds() {
         var pool = Mempool(configuration: Sample.small)
-        func offer(_ number: UInt64, nonce: UInt64, account: UInt64) -> MempoolVerdict {
+        func offer(
+            _ number: UInt64, nonce: UInt64, account: UInt64, sender: UInt64 = 1
+        ) -> MempoolVerdict {
             pool.admit(
-                Sample.transaction(number, sender: 1, nonce: nonce), accountNonce: account, now: 0)
+                Sample.transaction(number, sender: sender, nonce: nonce), accountNonce: account,
+                now: 0)
         }
         #expect(offer(1, nonce: 4, account: 5) == .nonceTooLow(accountNonce: 5))
         #expect(offer(1, nonce: 15, account: 5) == .nonceTooHigh(accountNonce: 5, limit: 9))
-        #expect(offer(1, nonce: .max, account: 0) == .nonceTooHigh(accountNonce: 0, limit: 9))
+        // An account's nonce never goes back, so these are of others.
         #expect(
-            offer(1, nonce: .max, account: .max) == .nonceTooHigh(accountNonce: .max, limit: 9))
+            offer(1, nonce: .max, account: 0, sender: 3)
+                == .nonceTooHigh(accountNonce: 0, limit: 9))
+        #expect(
+            offer(1, nonce: .max, account: .max, sender: 4)
+                == .nonceTooHigh(accountNonce: .max, limit: 9))
         #expect(offer(1, nonce: 14, account: 5) == .accepted)
         #expect(offer(1, nonce: 14, account: 5) == .duplicate)
         for nonce in 5..<11 {
