@@ -1,5 +1,5 @@
-import Consensus
-import Primitives
+package import Consensus
+package import Primitives
 
 /// Notar and Final certificates that were formed or first received here and are about to be
 /// relayed.
@@ -8,17 +8,19 @@ import Primitives
 /// it would nearly always come to a peer that has it. It waits a moment instead, and by then a Final
 /// certificate of a later block has mostly made it needless: whoever lacks the votes gets that one,
 /// which covers all below it. Skip certificates never wait.
-struct RelayQueue: Sendable {
-    static let maximumNanoseconds: UInt64 = 10_000_000
+package struct RelayQueue: Sendable {
+    package static let maximumNanoseconds: UInt64 = 10_000_000
     /// Notar certificates that wait; the lowest go first beyond it (a peer asks for what it lacks).
-    static let maximumNotars = 64
+    package static let maximumNotars = 64
 
     private var notars: [Certificate] = []
     private var final: Certificate?
     /// When to send what waits; nil when nothing does.
-    private(set) var due: Tick?
+    package private(set) var due: Tick?
 
-    mutating func add(_ certificate: Certificate, now: Tick, delay: UInt64) {
+    package init() {}
+
+    package mutating func add(_ certificate: Certificate, now: Tick, delay: UInt64) {
         if due == nil { due = now.after(nanoseconds: delay) }
         switch certificate.kind {
         case .notar:
@@ -33,7 +35,7 @@ struct RelayQueue: Sendable {
 
     /// What is to be sent now: the highest Final certificate, and Notar certificates above it and
     /// above the last final block.
-    mutating func take(now: Tick, topFinal: Slot) -> [Certificate] {
+    package mutating func take(now: Tick, topFinal: Slot) -> [Certificate] {
         guard let time = due, now >= time else { return [] }
         due = nil
         let covered = max(topFinal, final?.slot ?? topFinal)

@@ -156,9 +156,8 @@ final class AdmissionService: @unchecked Sendable {
             }
             let deployment = deployments[known.prepared.senderAddress]
             if known.prepared.signature == nil,
-                let check = try known.prepared.signatureCheck(
-                    in: StateView(committed: StoredState(view: view)),
-                    pendingDeployment: deployment)
+                let check = try executor?.signatureCheck(
+                    of: known.prepared, pendingDeployment: deployment)
             {
                 known.prepared.signature = CheckedSignature(
                     publicKey: check.publicKey, isValid: keys.verify(check))

@@ -57,6 +57,7 @@ final class ChainThread: @unchecked Sendable {
     private let view: ChainView
     private var overlay = TrieOverlay<ExecutionKey>()
     private let contractHashes = ContractHashCache(capacity: 1 << 14)
+    private let parallelFor: ParallelFor
     private var hashed: [ExecutionKey: Hashed] = [:]
     /// Of the storage thread: what the next commit will hold, and when the last one began.
     private var unwritten: [StoreWork] = []
@@ -66,7 +67,7 @@ final class ChainThread: @unchecked Sendable {
     private var tipKey: ExecutionKey
 
     init(
-        store: ChainStore, tipHash: Felt, tipKey: ExecutionKey,
+        store: ChainStore, tipHash: Felt, tipKey: ExecutionKey, hashingThreads: Int,
         answer: @escaping @Sendable (ExecutionResult) -> Void,
         stored: @escaping @Sendable ([FinalBlock], [BlockOutput]) -> Void,
         failed: @escaping @Sendable (String) -> Never
@@ -74,6 +75,7 @@ final class ChainThread: @unchecked Sendable {
         self.store = store
         self.tipHash = tipHash
         self.tipKey = tipKey
+        parallelFor = ParallelHashing.loop(threads: hashingThreads)
         self.answer = answer
         self.stored = stored
         self.failed = failed

@@ -38,6 +38,9 @@ package struct NodeConfiguration: Codable, Sendable {
         package var rpcBodyBytes: Int = 1 << 20
         package var rpcConcurrentRequests: Int = 256
         package var databaseGigabytes: Int = 64
+        /// Threads that hash the state tries; by default half of the cores where there are four or
+        /// more, else one.
+        package var hashingThreads: Int?
         package init() {}
     }
 

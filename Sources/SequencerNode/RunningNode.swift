@@ -140,6 +140,9 @@ final class RunningNode: Service {
         let admissionBox = Holder<AdmissionService>()
         chain = try ChainThread(
             store: store, tipHash: start.tipHash.felt, tipKey: start.tip.key,
+            hashingThreads: ParallelHashing.threads(
+                configured: configuration.limits.hashingThreads,
+                cores: ProcessInfo.processInfo.activeProcessorCount),
             answer: { loop.post(.execution($0)) },
             stored: { blocks, outputs in
                 executionBox.value?.post(.stored(blocks.map(\.key)))

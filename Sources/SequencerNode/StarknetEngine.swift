@@ -120,8 +120,9 @@ final class StarknetEngine: ExecutionEngine {
         } catch { failed("cannot read the state: \(error)") }
     }
 
-    private func known(_ bytes: [UInt8]) throws(WireError) -> KnownTransaction {
-        let leaf = ChunkRoot.leaf(bytes)
+    private func known(
+        _ bytes: [UInt8], leaf: Digest
+    ) throws(WireError) -> KnownTransaction {
         if let known = cache.known(leaf) { return known }
         let fresh = try TransactionCache.prepare(bytes, &hasher)
         cache.insert(fresh, leaf: leaf)
@@ -191,9 +192,10 @@ final class StarknetEngine: ExecutionEngine {
         var leaves: [Digest] = []
         var receipts: [Digest] = []
         for transaction in transactions {
+            let leaf = ChunkRoot.leaf(transaction.bytes)
             let known: KnownTransaction
             do {
-                known = try self.known(transaction.bytes)
+                known = try self.known(transaction.bytes, leaf: leaf)
             } catch {
                 throw ChunkFault(reason: "a malformed transaction: \(error)")
             }
@@ -202,7 +204,7 @@ final class StarknetEngine: ExecutionEngine {
                 throw ChunkFault(reason: "a transaction that cannot be included: \(reason)")
             case .success(let receipt):
                 identities.append(Digest(known.digest.hash))
-                leaves.append(ChunkRoot.leaf(transaction.bytes))
+                leaves.append(leaf)
                 receipts.append(receipt)
             }
         }

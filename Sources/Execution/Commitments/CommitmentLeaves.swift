@@ -17,9 +17,21 @@ package enum CommitmentLeaves {
 
     /// Poseidon of emitter, transaction hash, keys and data, the latter two with their counts.
     package static func event(_ event: Event, transactionHash: Felt) -> Felt {
+        self.event(event, after: eventStart(event.fromAddress, transactionHash))
+    }
+
+    /// What all events of one contract in one transaction begin with.
+    static func eventStart(
+        _ fromAddress: ContractAddress, _ transactionHash: Felt
+    ) -> PoseidonHasher {
         var hasher = PoseidonHasher()
-        hasher.update(event.fromAddress)
+        hasher.update(fromAddress)
         hasher.update(transactionHash)
+        return hasher
+    }
+
+    static func event(_ event: Event, after start: PoseidonHasher) -> Felt {
+        var hasher = start
         hasher.update(Felt(UInt64(event.keys.count)))
         for key in event.keys { hasher.update(key) }
         hasher.update(Felt(UInt64(event.data.count)))
@@ -63,15 +75,24 @@ package enum CommitmentLeaves {
 }
 
 /// A receipt's share of the block's commitments. Each costs, for a transfer with two events of
-/// nine hashed felts, 4 permutations for the receipt and 5 for each event.
+/// nine hashed felts, 4 permutations for the receipt, 5 for the first event and 4 for each further
+/// one of the same contract.
 package struct ReceiptDigest: Hashable, Sendable {
     package let leaf: Felt
     package let eventLeaves: [Felt]
 
     package init(_ receipt: TransactionReceipt) {
         leaf = CommitmentLeaves.receipt(receipt)
-        eventLeaves = receipt.events.map {
-            CommitmentLeaves.event($0, transactionHash: receipt.transactionHash)
+        var start: (contract: ContractAddress, hasher: PoseidonHasher)?
+        eventLeaves = receipt.events.map { event in
+            let hasher: PoseidonHasher
+            if let start, start.contract == event.fromAddress {
+                hasher = start.hasher
+            } else {
+                hasher = CommitmentLeaves.eventStart(event.fromAddress, receipt.transactionHash)
+                start = (event.fromAddress, hasher)
+            }
+            return CommitmentLeaves.event(event, after: hasher)
         }
     }
 }

@@ -23,6 +23,7 @@ package struct AccountKeys: Sendable {
     /// Keys that have a table.
     package var tableCount: Int { young.count + old.count }
 
+    @discardableResult
     package mutating func verify(_ check: SignatureCheck) -> Bool {
         guard let key = prepared(check.publicKey) else { return check.verify() }
         return key.verify(

@@ -71,6 +71,15 @@ extension BlockExecutor {
         return estimates
     }
 
+    /// What to verify of a transaction's signature before it is admitted; see
+    /// `PreparedTransaction.signatureCheck`. What it reads stays at hand for `admit`.
+    package mutating func signatureCheck(
+        of prepared: PreparedTransaction, pendingDeployment: DeployAccountTransactionV3? = nil
+    ) throws(StateReadError) -> SignatureCheck? {
+        try prepared.signatureCheck(
+            in: &native.state, classes: native.classes, pendingDeployment: pendingDeployment)
+    }
+
     /// Whether a transaction may wait for inclusion: its nonce is not used up, and all that can be
     /// checked before its turn comes holds: bounds, balance, signature.
     ///

@@ -78,6 +78,15 @@ package struct PreparedTransaction: Hashable, Sendable {
         in state: StateView, classes: NativeClasses = .standard,
         pendingDeployment: DeployAccountTransactionV3? = nil
     ) throws(StateReadError) -> SignatureCheck? {
+        var block = BlockState(base: state)
+        return try signatureCheck(
+            in: &block, classes: classes, pendingDeployment: pendingDeployment)
+    }
+
+    func signatureCheck(
+        in state: inout BlockState, classes: NativeClasses,
+        pendingDeployment: DeployAccountTransactionV3?
+    ) throws(StateReadError) -> SignatureCheck? {
         let publicKey: Felt
         switch transaction {
         case .deployAccount(let deployment):
@@ -87,10 +96,11 @@ package struct PreparedTransaction: Hashable, Sendable {
             else { return nil }
             publicKey = key
         case .invoke:
-            let classHash = try state.classHash(of: senderAddress)
+            let contract = try state.contract(senderAddress)
+            let classHash = state.classHash(of: contract)
             if classHash == classes.account.classHash {
-                publicKey = try state.storage(
-                    of: senderAddress, at: AccountClass.Storage.publicKey)
+                let cell = try state.cell(of: contract, at: AccountClass.Storage.publicKey)
+                publicKey = state.value(cell)
             } else if classHash.isZero, let pendingDeployment,
                 pendingDeployment.classHash == classes.account.classHash,
                 let key = pendingDeployment.constructorCalldata.first,
