@@ -31,6 +31,23 @@ func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
         swiftSettings: settings)
 }
 
+/// The arithmetic kernels, whose build may use what the machine has: PRYTANY_CPU is `baseline` (the
+/// default, which runs everywhere), `x86-64-v3` or `x86-64-v4`; 512-bit vectors pay, 256-bit ones
+/// don't. The flag reaches Swift code although it is Clang's. Such a build stops at an illegal
+/// instruction on a machine that has less.
+func kernel(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+    let cpu = Context.environment["PRYTANY_CPU"] ?? "baseline"
+    var kernelSettings = settings
+    switch cpu {
+    case "baseline": break
+    case "x86-64-v3": kernelSettings.append(.unsafeFlags(["-Xcc", "-march=x86-64-v3"]))
+    case "x86-64-v4":
+        kernelSettings += [.define("WIDE_VECTORS"), .unsafeFlags(["-Xcc", "-march=x86-64-v4"])]
+    default: fatalError("PRYTANY_CPU is baseline, x86-64-v3 or x86-64-v4, not \(cpu)")
+    }
+    return .target(name: name, dependencies: dependencies, swiftSettings: kernelSettings)
+}
+
 let nioCore: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
 let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
@@ -51,9 +68,9 @@ let targets: [Target] =
         // Layer 0
         layer("Primitives"),
         layer("WireCodec", ["Primitives"]),
-        layer("StarkField"),
-        layer("StarkCurve", ["StarkField"]),
-        layer("StarkHash", ["StarkField", "StarkCurve"]),
+        kernel("StarkField"),
+        kernel("StarkCurve", ["StarkField"]),
+        kernel("StarkHash", ["StarkField", "StarkCurve"]),
         .systemLibrary(
             name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
         .systemLibrary(

@@ -144,6 +144,16 @@ package struct KernelBenchmark {
                 for _ in 0..<count { value = Poseidon.hash(value, inputs.felts[1]) }
                 consume(value)
             },
+            // Eight at a time in a build with wide vectors.
+            time("poseidon_pairs_128", perBatch: 20, operationsPerRun: 128) { count in
+                for _ in 0..<count { consume(Poseidon.hashPairs(pairs)) }
+            },
+            // Thirty-two sponges of eight permutations each.
+            time("poseidon_sponges_32_permutation", perBatch: 10, operationsPerRun: 256) { count in
+                let counts = [Int](repeating: 14, count: 32)
+                let flat = (0..<32 * 14).map { inputs.felts[$0 & 255] }
+                for _ in 0..<count { consume(Poseidon.hashMany(flat: flat, counts: counts)) }
+            },
             time("pedersen", perBatch: 1_000) { count in
                 var value = inputs.felts[0]
                 for _ in 0..<count { value = Pedersen.hash(value, inputs.felts[1]) }

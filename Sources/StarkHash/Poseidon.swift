@@ -6,7 +6,10 @@ public import StarkField
 public enum Poseidon {
     /// Derives the round constants, some hundred microseconds of work, so that no first hash has
     /// to.
-    public static func prepare() { _ = PoseidonConstants.shared }
+    public static func prepare() {
+        _ = PoseidonConstants.shared
+        PoseidonBatch.prepare()
+    }
 
     /// Two field elements to one.
     public static func hash(_ a: Felt, _ b: Felt) -> Felt {

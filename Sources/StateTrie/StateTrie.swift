@@ -47,9 +47,7 @@ package enum PedersenTrieHash: TrieHash {
 package enum PoseidonTrieHash: TrieHash {
     @inline(__always)
     package static func hash(_ left: Felt, _ right: Felt) -> Felt { Poseidon.hash(left, right) }
-    package static func hashBatch(_ pairs: [(Felt, Felt)]) -> [Felt] {
-        pairs.map { Poseidon.hash($0.0, $0.1) }
-    }
+    package static func hashBatch(_ pairs: [(Felt, Felt)]) -> [Felt] { Poseidon.hashPairs(pairs) }
 }
 
 /// Calls `body` once for every number in `0 ..< count`, in any order and on any threads, and
