@@ -60,7 +60,24 @@ install_swift() {
     command -v swift >/dev/null || fail "the Swift toolchain in $target does not run: remove the folder and run this again"
 }
 
+# The arithmetic kernels use 512-bit vectors where this machine has them (see Package.swift). Such a
+# build stops on a machine without: PRYTANY_CPU=baseline makes one that runs everywhere.
+choose_cpu() {
+    [ -n "${PRYTANY_CPU:-}" ] && return
+    PRYTANY_CPU=baseline
+    if [ "$(uname -m)" = x86_64 ]; then
+        local flag
+        PRYTANY_CPU=x86-64-v4
+        for flag in avx512f avx512bw avx512cd avx512dq avx512vl; do
+            grep -qwm1 "$flag" /proc/cpuinfo || PRYTANY_CPU=baseline
+        done
+    fi
+    export PRYTANY_CPU
+    say "building for this machine's processor ($PRYTANY_CPU)"
+}
+
 set_up() {
+    choose_cpu
     install_packages
     install_swift
     cd "$root" || fail "cannot enter $root"

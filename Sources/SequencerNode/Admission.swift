@@ -92,38 +92,90 @@ final class AdmissionService: @unchecked Sendable {
 
     private func work(_ items: [Item]) {
         var admissions: [Admission] = []
+        for batch in Self.batches(of: items) {
+            let prepared = opaque ? [:] : prepare(batch)
+            for item in batch { take(item, prepared, &admissions) }
+            if !admissions.isEmpty { admitted(admissions) }
+            admissions.removeAll(keepingCapacity: true)
+        }
+    }
+
+    /// Items that are worked on together, of about `handedOver` transactions.
+    private static func batches(of items: [Item]) -> [[Item]] {
+        var batches: [[Item]] = [[]]
+        var count = 0
         for item in items {
-            if admissions.count >= Self.handedOver {
-                admitted(admissions)
-                admissions.removeAll(keepingCapacity: true)
-            }
+            batches[batches.count - 1].append(item)
             switch item {
-            case .renew:
-                if let executor { addresses = executor.addresses }
-                executor = nil
-            case .peer(let transactions, let peer):
-                for transaction in transactions {
-                    if opaque {
-                        admissions.append(payload(transaction.bytes, from: peer))
-                    } else if case .success(let admission) = admit(
-                        transaction.bytes, from: peer, ticket: nil)
-                    {
-                        admissions.append(admission)
-                    }
-                }
-            case .payloads(let payloads):
-                admissions += payloads.map { payload($0, from: nil) }
-            case .user(let transaction, let answer):
-                let ticket = tickets.issue()
-                switch admit(transaction.encoded(), from: nil, ticket: ticket) {
-                case .failure(let failure): answer(.failure(failure))
-                case .success(let admission):
-                    tickets.hold(ticket, admission.transaction.hash.felt, answer)
+            case .peer(let transactions, _): count += transactions.count
+            case .payloads(let payloads): count += payloads.count
+            case .user: count += 1
+            case .renew: break
+            }
+            if count >= handedOver {
+                batches.append([])
+                count = 0
+            }
+        }
+        return batches
+    }
+
+    /// A transaction that came in, by the hash of its bytes.
+    private typealias Prepared = [Digest: KnownTransaction]
+
+    /// Decodes and hashes all transactions of a batch that are not known yet. What is malformed is
+    /// left out, and refused when its turn comes.
+    private func prepare(_ batch: [Item]) -> Prepared {
+        var fresh: [(leaf: Digest, bytes: [UInt8])] = []
+        func add(_ bytes: [UInt8]) {
+            let leaf = ChunkRoot.leaf(bytes)
+            if cache.known(leaf) == nil { fresh.append((leaf, bytes)) }
+        }
+        for item in batch {
+            switch item {
+            case .peer(let transactions, _):
+                for transaction in transactions { add(transaction.bytes) }
+            case .user(let transaction, _): add(transaction.encoded())
+            case .payloads, .renew: break
+            }
+        }
+        if fresh.isEmpty { return [:] }
+        do {
+            let known = try TransactionCache.prepare(fresh.map(\.bytes), &hasher)
+            return Prepared(
+                zip(fresh.map(\.leaf), known), uniquingKeysWith: { first, _ in first })
+        } catch {
+            // One is malformed: each by itself, in its turn.
+            return [:]
+        }
+    }
+
+    private func take(_ item: Item, _ prepared: Prepared, _ admissions: inout [Admission]) {
+        switch item {
+        case .renew:
+            if let executor { addresses = executor.addresses }
+            executor = nil
+        case .peer(let transactions, let peer):
+            for transaction in transactions {
+                if opaque {
+                    admissions.append(payload(transaction.bytes, from: peer))
+                } else if case .success(let admission) = admit(
+                    transaction.bytes, prepared, from: peer, ticket: nil)
+                {
                     admissions.append(admission)
                 }
             }
+        case .payloads(let payloads):
+            admissions += payloads.map { payload($0, from: nil) }
+        case .user(let transaction, let answer):
+            let ticket = tickets.issue()
+            switch admit(transaction.encoded(), prepared, from: nil, ticket: ticket) {
+            case .failure(let failure): answer(.failure(failure))
+            case .success(let admission):
+                tickets.hold(ticket, admission.transaction.hash.felt, answer)
+                admissions.append(admission)
+            }
         }
-        if !admissions.isEmpty { admitted(admissions) }
     }
 
     /// So many go to the pool together, so that the first does not wait for a long queue.
@@ -138,12 +190,14 @@ final class AdmissionService: @unchecked Sendable {
     }
 
     private func admit(
-        _ bytes: [UInt8], from peer: ValidatorIndex?, ticket: UInt64?
+        _ bytes: [UInt8], _ prepared: Prepared, from peer: ValidatorIndex?, ticket: UInt64?
     ) -> Result<Admission, RPCAdmissionFailure> {
         let leaf = ChunkRoot.leaf(bytes)
         var known: KnownTransaction
         do {
-            known = try cache.known(leaf) ?? TransactionCache.prepare(bytes, &hasher)
+            known =
+                try cache.known(leaf) ?? prepared[leaf]
+                ?? TransactionCache.prepare([bytes], &hasher)[0]
         } catch {
             return .failure(.validationFailure("malformed transaction: \(error)"))
         }

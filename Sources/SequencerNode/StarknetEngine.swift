@@ -120,33 +120,54 @@ final class StarknetEngine: ExecutionEngine {
         } catch { failed("cannot read the state: \(error)") }
     }
 
+    /// What is known of transactions that are in a block, in order: kept since their admission, or
+    /// prepared now, all together.
     private func known(
-        _ bytes: [UInt8], leaf: Digest
-    ) throws(WireError) -> KnownTransaction {
-        if let known = cache.known(leaf) { return known }
-        let fresh = try TransactionCache.prepare(bytes, &hasher)
-        cache.insert(fresh, leaf: leaf)
-        return fresh
+        _ transactions: [[UInt8]], leaves: [Digest]
+    ) throws(WireError) -> [KnownTransaction] {
+        var results = leaves.map { cache.known($0) }
+        let fresh = results.indices.filter { results[$0] == nil }
+        guard !fresh.isEmpty else { return results.compactMap { $0 } }
+        let prepared = try TransactionCache.prepare(fresh.map { transactions[$0] }, &hasher)
+        for (index, transaction) in zip(fresh, prepared) {
+            cache.insert(transaction, leaf: leaves[index])
+            results[index] = transaction
+        }
+        return results.compactMap { $0 }
     }
 
-    /// Runs one transaction and takes it into the block if it can be.
-    private func run(_ known: KnownTransaction, in block: inout Block) -> Result<
-        Digest, InvalidTransaction
-    > {
+    /// Transactions that a call takes into a block, to be hashed together at its end.
+    private struct Included {
+        var known: [KnownTransaction] = []
+        var receipts: [TransactionReceipt] = []
+    }
+
+    /// Runs one transaction and takes it in if it can be in the block.
+    private func run(
+        _ known: KnownTransaction, in block: inout Block, _ included: inout Included
+    ) -> InvalidTransaction? {
         do {
             guard let outcome = try block.executor?.execute(known.prepared) else {
                 preconditionFailure("a transaction for a sealed block")
             }
             switch outcome {
-            case .invalid(let reason): return .failure(reason)
+            case .invalid(let reason): return reason
             case .included(let receipt, _):
-                let digest = ReceiptDigest(receipt)
-                block.commitments.append(known.digest, digest)
-                block.hashes.append(Digest(known.digest.hash))
-                block.receipts.append(receipt)
-                return .success(Digest(digest.leaf))
+                included.known.append(known)
+                included.receipts.append(receipt)
+                return nil
             }
         } catch { failed("cannot read the state: \(error)") }
+    }
+
+    /// Adds to the block's commitments; returns the receipts' hashes.
+    private func close(_ included: Included, in block: inout Block) -> [Digest] {
+        let digests = ReceiptDigest.digests(of: included.receipts)
+        block.commitments.append(
+            zip(included.known, digests).map { ($0.digest, $1) })
+        block.hashes += included.known.map { Digest($0.digest.hash) }
+        block.receipts += included.receipts
+        return digests.map { Digest($0.leaf) }
     }
 
     func build(_ key: ExecutionKey, candidates: [MempoolTransaction]) -> (
@@ -154,31 +175,31 @@ final class StarknetEngine: ExecutionEngine {
         receipts: Digest
     ) {
         guard var block = blocks.removeValue(forKey: key) else { return ([], [], .zero, .zero) }
-        var included: [MempoolTransaction] = []
+        var taken: [MempoolTransaction] = []
         var refused: [Digest] = []
         var leaves: [Digest] = []
-        var receipts: [Digest] = []
+        var included = Included()
         for candidate in candidates {
             let leaf = ChunkRoot.leaf(candidate.bytes)
             let known: KnownTransaction
             do {
-                known = try cache.known(leaf) ?? TransactionCache.prepare(candidate.bytes, &hasher)
+                known =
+                    try cache.known(leaf)
+                    ?? TransactionCache.prepare([candidate.bytes], &hasher)[0]
             } catch {
                 refused.append(candidate.hash)
                 continue
             }
-            switch run(known, in: &block) {
-            case .failure: refused.append(candidate.hash)
-            case .success(let receipt):
-                included.append(candidate)
+            if run(known, in: &block, &included) != nil {
+                refused.append(candidate.hash)
+            } else {
+                taken.append(candidate)
                 leaves.append(leaf)
-                receipts.append(receipt)
             }
         }
+        let receipts = close(included, in: &block)
         blocks[key] = block
-        return (
-            included, refused, ChunkRoot.root(of: leaves), ChunkRoot.root(of: receipts)
-        )
+        return (taken, refused, ChunkRoot.root(of: leaves), ChunkRoot.root(of: receipts))
     }
 
     func chunk(_ key: ExecutionKey, transactions: [TransactionBytes]) throws(ChunkFault) -> (
@@ -188,27 +209,24 @@ final class StarknetEngine: ExecutionEngine {
             throw ChunkFault(reason: "a chunk of a block that was dropped")
         }
         defer { blocks[key] = block }
-        var identities: [Digest] = []
-        var leaves: [Digest] = []
-        var receipts: [Digest] = []
-        for transaction in transactions {
-            let leaf = ChunkRoot.leaf(transaction.bytes)
-            let known: KnownTransaction
-            do {
-                known = try self.known(transaction.bytes, leaf: leaf)
-            } catch {
-                throw ChunkFault(reason: "a malformed transaction: \(error)")
-            }
-            switch run(known, in: &block) {
-            case .failure(let reason):
+        let leaves = transactions.map { ChunkRoot.leaf($0.bytes) }
+        let all: [KnownTransaction]
+        do {
+            all = try known(transactions.map(\.bytes), leaves: leaves)
+        } catch {
+            throw ChunkFault(reason: "a malformed transaction: \(error)")
+        }
+        var included = Included()
+        for known in all {
+            if let reason = run(known, in: &block, &included) {
                 throw ChunkFault(reason: "a transaction that cannot be included: \(reason)")
-            case .success(let receipt):
-                identities.append(Digest(known.digest.hash))
-                leaves.append(leaf)
-                receipts.append(receipt)
             }
         }
-        return (identities, ChunkRoot.root(of: leaves), ChunkRoot.root(of: receipts))
+        let receipts = close(included, in: &block)
+        return (
+            all.map { Digest($0.digest.hash) }, ChunkRoot.root(of: leaves),
+            ChunkRoot.root(of: receipts)
+        )
     }
 
     func seal(_ key: ExecutionKey) -> ExecutedCommitments {

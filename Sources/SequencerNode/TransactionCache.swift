@@ -52,15 +52,20 @@ final class TransactionCache: Sendable {
         }
     }
 
-    /// Decodes and hashes; nothing is verified.
+    /// Decodes and hashes transactions, side by side; nothing is verified. Throws for the first
+    /// that is malformed.
     static func prepare(
-        _ bytes: [UInt8], _ hasher: inout TransactionHasher
-    ) throws(WireError) -> KnownTransaction {
-        let transaction = try Transaction(decoding: bytes)
-        let digest = hasher.digest(of: transaction)
-        return KnownTransaction(
-            prepared: PreparedTransaction(
-                transaction, hash: digest.hash, senderAddress: digest.senderAddress),
-            digest: digest, bytes: bytes)
+        _ encodings: [[UInt8]], _ hasher: inout TransactionHasher
+    ) throws(WireError) -> [KnownTransaction] {
+        var transactions: [Transaction] = []
+        transactions.reserveCapacity(encodings.count)
+        for bytes in encodings { transactions.append(try Transaction(decoding: bytes)) }
+        return zip(encodings, zip(transactions, hasher.digests(of: transactions))).map {
+            bytes, pair in
+            KnownTransaction(
+                prepared: PreparedTransaction(
+                    pair.0, hash: pair.1.hash, senderAddress: pair.1.senderAddress),
+                digest: pair.1, bytes: bytes)
+        }
     }
 }

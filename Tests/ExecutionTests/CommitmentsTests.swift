@@ -46,6 +46,73 @@ struct CommitmentsTests {
         }
     }
 
+    @Test("Leaves that are appended together give the commitment of one after the other")
+    func appendedTogether() {
+        for first in 0..<20 {
+            for second in 0..<20 {
+                let leaves = (0..<(first + second)).map { Felt(UInt64($0) * 11 + 3) }
+                var single = IndexedCommitment()
+                for leaf in leaves { single.append(leaf) }
+                var together = IndexedCommitment()
+                together.append(contentsOf: Array(leaves[..<first]))
+                together.append(contentsOf: Array(leaves[first...]))
+                #expect(together == single, "\(first) and \(second)")
+            }
+        }
+    }
+
+    @Test("Receipts that are hashed side by side have the digests of each by itself")
+    func receiptsTogether() {
+        var receipts: [TransactionReceipt] = []
+        for index in 0..<UInt64(23) {
+            receipts.append(
+                TransactionReceipt(
+                    transactionHash: Felt(index + 100), actualFee: UInt128(index),
+                    executionStatus: index % 5 == 0 ? .reverted(reason: "no \(index)") : .succeeded,
+                    events: (0..<(index % 4)).map { number in
+                        Event(
+                            fromAddress: Felt(number), keys: [Felt(number + 1)],
+                            data: (0..<number).map { Felt($0) })
+                    },
+                    gasConsumed: GasVector(l1Gas: index, l1DataGas: 2 * index, l2Gas: 7)))
+        }
+        #expect(ReceiptDigest.digests(of: receipts) == receipts.map { ReceiptDigest($0) })
+        #expect(ReceiptDigest.digests(of: []) == [])
+    }
+
+    @Test("Transactions that are hashed side by side have the digests of each by itself")
+    func transactionsTogether() {
+        let bounds = ResourceBoundsMapping(
+            l1Gas: ResourceBounds(maxAmount: 1, maxPricePerUnit: 2),
+            l2Gas: ResourceBounds(maxAmount: 3, maxPricePerUnit: 4),
+            l1DataGas: ResourceBounds(maxAmount: 5, maxPricePerUnit: 6))
+        var transactions: [Transaction] = []
+        for index in 0..<UInt64(19) {
+            let list = (0..<(index % 6)).map { Felt($0 + index) }
+            if index % 4 == 3 {
+                transactions.append(
+                    .deployAccount(
+                        DeployAccountTransactionV3(
+                            contractAddressSalt: Felt(index), classHash: 5,
+                            constructorCalldata: list, signature: [1, 2], nonce: 0,
+                            resourceBounds: bounds)))
+            } else {
+                transactions.append(
+                    .invoke(
+                        InvokeTransactionV3(
+                            senderAddress: Felt(index), calldata: list, signature: list,
+                            nonce: Felt(index), resourceBounds: index % 3 == 0 ? bounds : .zero,
+                            tip: index % 2, paymasterData: index % 5 == 1 ? [9] : [],
+                            accountDeploymentData: index % 7 == 2 ? list : [],
+                            proofFacts: index % 6 == 4 ? [8, 9] : [])))
+            }
+        }
+        var hasher = TransactionHasher(chainID: 77)
+        let together = hasher.digests(of: transactions)
+        #expect(together == transactions.map { hasher.digest(of: $0) })
+        #expect(together.map(\.hash) == transactions.map { $0.hash(chainID: 77) })
+    }
+
     @Test("An event's leaf is the Poseidon hash of its flattened form")
     func eventLeaf() {
         let event = Event(fromAddress: Felt(1), keys: [Felt(2), Felt(3)], data: [Felt(4)])

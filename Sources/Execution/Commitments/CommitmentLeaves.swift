@@ -17,40 +17,26 @@ package enum CommitmentLeaves {
 
     /// Poseidon of emitter, transaction hash, keys and data, the latter two with their counts.
     package static func event(_ event: Event, transactionHash: Felt) -> Felt {
-        self.event(event, after: eventStart(event.fromAddress, transactionHash))
+        Poseidon.hashMany(fields(of: event, transactionHash: transactionHash))
     }
 
-    /// What all events of one contract in one transaction begin with.
-    static func eventStart(
-        _ fromAddress: ContractAddress, _ transactionHash: Felt
-    ) -> PoseidonHasher {
-        var hasher = PoseidonHasher()
-        hasher.update(fromAddress)
-        hasher.update(transactionHash)
-        return hasher
-    }
-
-    static func event(_ event: Event, after start: PoseidonHasher) -> Felt {
-        var hasher = start
-        hasher.update(Felt(UInt64(event.keys.count)))
-        for key in event.keys { hasher.update(key) }
-        hasher.update(Felt(UInt64(event.data.count)))
-        for element in event.data { hasher.update(element) }
-        return hasher.finalize()
+    static func fields(of event: Event, transactionHash: Felt) -> [Felt] {
+        [event.fromAddress, transactionHash, Felt(UInt64(event.keys.count))] + event.keys
+            + [Felt(UInt64(event.data.count))] + event.data
     }
 
     /// Poseidon of hash, fee, messages, revert reason and gas. The L2-gas place is 0 in every
     /// version so far, whatever the receipt says.
     package static func receipt(_ receipt: TransactionReceipt) -> Felt {
-        var hasher = PoseidonHasher()
-        hasher.update(receipt.transactionHash)
-        hasher.update(Felt(receipt.actualFee))
-        hasher.update(messages(receipt.messagesSent))
-        hasher.update(revertReason(receipt.executionStatus))
-        hasher.update(.zero)
-        hasher.update(Felt(receipt.gasConsumed.l1Gas))
-        hasher.update(Felt(receipt.gasConsumed.l1DataGas))
-        return hasher.finalize()
+        Poseidon.hashMany(fields(of: receipt))
+    }
+
+    static func fields(of receipt: TransactionReceipt) -> [Felt] {
+        [
+            receipt.transactionHash, Felt(receipt.actualFee), messages(receipt.messagesSent),
+            revertReason(receipt.executionStatus), .zero, Felt(receipt.gasConsumed.l1Gas),
+            Felt(receipt.gasConsumed.l1DataGas),
+        ]
     }
 
     private static func messages(_ messages: [MessageToL1]) -> Felt {
@@ -75,24 +61,45 @@ package enum CommitmentLeaves {
 }
 
 /// A receipt's share of the block's commitments. Each costs, for a transfer with two events of
-/// nine hashed felts, 4 permutations for the receipt, 5 for the first event and 4 for each further
-/// one of the same contract.
+/// nine hashed felts, 4 permutations for the receipt and 5 for each event.
 package struct ReceiptDigest: Hashable, Sendable {
     package let leaf: Felt
     package let eventLeaves: [Felt]
 
     package init(_ receipt: TransactionReceipt) {
         leaf = CommitmentLeaves.receipt(receipt)
-        var start: (contract: ContractAddress, hasher: PoseidonHasher)?
-        eventLeaves = receipt.events.map { event in
-            let hasher: PoseidonHasher
-            if let start, start.contract == event.fromAddress {
-                hasher = start.hasher
-            } else {
-                hasher = CommitmentLeaves.eventStart(event.fromAddress, receipt.transactionHash)
-                start = (event.fromAddress, hasher)
+        eventLeaves = receipt.events.map {
+            CommitmentLeaves.event($0, transactionHash: receipt.transactionHash)
+        }
+    }
+
+    private init(leaf: Felt, eventLeaves: [Felt]) {
+        self.leaf = leaf
+        self.eventLeaves = eventLeaves
+    }
+
+    /// The digests of many receipts, hashed side by side.
+    package static func digests(of receipts: [TransactionReceipt]) -> [ReceiptDigest] {
+        var flat: [Felt] = []
+        var counts: [Int] = []
+        func add(_ fields: [Felt]) {
+            flat += fields
+            counts.append(fields.count)
+        }
+        for receipt in receipts {
+            add(CommitmentLeaves.fields(of: receipt))
+            for event in receipt.events {
+                add(
+                    CommitmentLeaves.fields(
+                        of: event, transactionHash: receipt.transactionHash))
             }
-            return CommitmentLeaves.event(event, after: hasher)
+        }
+        let hashes = Poseidon.hashMany(flat: flat, counts: counts)
+        var next = 0
+        return receipts.map { receipt in
+            let end = next + 1 + receipt.events.count
+            defer { next = end }
+            return ReceiptDigest(leaf: hashes[next], eventLeaves: Array(hashes[(next + 1)..<end]))
         }
     }
 }
@@ -118,6 +125,13 @@ package struct BlockCommitmentBuilder: Hashable, Sendable {
         transactions.append(transactionLeaf)
         receipts.append(receipt.leaf)
         for leaf in receipt.eventLeaves { events.append(leaf) }
+    }
+
+    /// Appends in order; what can be hashed side by side is.
+    package mutating func append(_ digests: [(TransactionDigest, ReceiptDigest)]) {
+        transactions.append(contentsOf: digests.map(\.0.leaf))
+        receipts.append(contentsOf: digests.map(\.1.leaf))
+        events.append(contentsOf: digests.flatMap(\.1.eventLeaves))
     }
 
     package var transactionCommitment: Felt { transactions.root }

@@ -27,6 +27,24 @@ package struct IndexedCommitment: Hashable, Sendable {
         count += 1
     }
 
+    /// The same as appending one after the other; a level's hashes are made together.
+    package mutating func append(contentsOf leaves: [Felt]) {
+        // Roots of complete subtrees of one height, in order, and the old count's bits from that
+        // height on.
+        var level = leaves
+        var rest = count
+        var lower: [Felt] = []
+        while !level.isEmpty {
+            if rest & 1 == 1 { level.insert(peaks.removeLast(), at: 0) }
+            if level.count & 1 == 1 { lower.append(level.removeLast()) }
+            level = Poseidon.hashPairs(
+                stride(from: 0, to: level.count, by: 2).map { (level[$0], level[$0 + 1]) })
+            rest >>= 1
+        }
+        peaks += lower.reversed()
+        count += UInt64(leaves.count)
+    }
+
     /// 0 without leaves.
     package var root: Felt {
         guard var node = peaks.last else { return .zero }

@@ -52,6 +52,7 @@ struct CommonFieldsV3 {
         hasher.update(version(query: query))
         return hasher
     }
+    static let invokeTag = HashTerms.shortString("invoke")
     static let invokeStart = start("invoke", query: false)
     static let deployAccountStart = start("deploy_account", query: false)
 }
@@ -66,6 +67,20 @@ extension InvokeTransactionV3 {
             chainID: chainID, query: query,
             feeFields: CommonFieldsV3.feeFields(
                 tip: tip, bounds: resourceBounds, resources: resources))
+    }
+
+    /// All that the hash covers, in order.
+    func hashFields(
+        chainID: ChainID, query: Bool, feeFields: Felt, calldataHash: Felt
+    ) -> [Felt] {
+        let fields = [
+            CommonFieldsV3.invokeTag, CommonFieldsV3.version(query: query), senderAddress,
+            feeFields, HashTerms.hashMany(paymasterData), chainID, nonce,
+            CommonFieldsV3.dataAvailability(
+                nonce: nonceDataAvailabilityMode, fee: feeDataAvailabilityMode),
+            HashTerms.hashMany(accountDeploymentData), calldataHash,
+        ]
+        return proofFacts.isEmpty ? fields : fields + [HashTerms.hashMany(proofFacts)]
     }
 
     func hash(chainID: ChainID, query: Bool, feeFields: Felt) -> Felt {
@@ -194,6 +209,50 @@ package struct TransactionHasher: Sendable {
         return TransactionDigest(
             hash: hash, senderAddress: sender,
             leaf: CommitmentLeaves.transaction(hash: hash, signature: transaction.signature))
+    }
+
+    /// The digests of many transactions, hashed side by side.
+    package mutating func digests(of transactions: [Transaction]) -> [TransactionDigest] {
+        var results: [TransactionDigest?] = []
+        var invokes: [InvokeTransactionV3] = []
+        for transaction in transactions {
+            switch transaction {
+            case .invoke(let invoke):
+                invokes.append(invoke)
+                results.append(nil)
+            case .deployAccount: results.append(digest(of: transaction))
+            }
+        }
+        var digests = self.digests(of: invokes).makeIterator()
+        return results.map { known in
+            guard let digest = known ?? digests.next() else {
+                preconditionFailure("a transaction without a digest")
+            }
+            return digest
+        }
+    }
+
+    /// Three rounds: the lists inside, the hashes over them, and the leaves over those.
+    private mutating func digests(of invokes: [InvokeTransactionV3]) -> [TransactionDigest] {
+        let calldata = Poseidon.hashMany(
+            flat: invokes.flatMap(\.calldata), counts: invokes.map(\.calldata.count))
+        var flat: [Felt] = []
+        var counts: [Int] = []
+        for (invoke, calldata) in zip(invokes, calldata) {
+            let fee = feeFields(tip: invoke.tip, bounds: invoke.resourceBounds)
+            let fields = invoke.hashFields(
+                chainID: chainID, query: false, feeFields: fee, calldataHash: calldata)
+            flat += fields
+            counts.append(fields.count)
+        }
+        let hashes = Poseidon.hashMany(flat: flat, counts: counts)
+        let leaves = Poseidon.hashMany(
+            flat: zip(hashes, invokes).flatMap { [$0] + $1.signature },
+            counts: invokes.map { 1 + $0.signature.count })
+        return invokes.indices.map {
+            TransactionDigest(
+                hash: hashes[$0], senderAddress: invokes[$0].senderAddress, leaf: leaves[$0])
+        }
     }
 
     private mutating func feeFields(tip: UInt64, bounds: ResourceBoundsMapping) -> Felt {
