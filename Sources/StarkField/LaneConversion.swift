@@ -35,7 +35,7 @@ extension LaneFelt {
 
     /// Any integers below 2^256 as they are; weight one.
     @inlinable @inline(__always)
-    init(montgomeryLimbs element: (Int) -> LooseFelt) {
+    package init(montgomeryLimbs element: (Int) -> LooseFelt) {
         var (w0, w1, w2, w3) = (Lanes(), Lanes(), Lanes(), Lanes())
         for lane in 0..<LaneFelt.count {
             let limbs = element(lane)
@@ -52,6 +52,55 @@ extension LaneFelt {
     package func leave(_ body: (Int, Felt) -> Void) {
         let limbs = LaneFelt.product(self, .leavingFactor)
         for lane in 0..<LaneFelt.count { body(lane, limbs.words(lane: lane).reduced) }
+    }
+
+    /// 4p, with 2^29 in each limb from two units of the one above: at least 2 * (2^28 - 1) in each,
+    /// and weight 2.3. What two products, or a reduced value, are subtracted from.
+    @inlinable @inline(__always)
+    package static var fourPrimes: LaneFelt {
+        LaneFelt(
+            repeating: 0x2000_0004, 0x1fff_fffe, 0x1fff_fffe, 0x1fff_fffe, 0x1fff_fffe,
+            0x1fff_fffe, 0x23ff_fffe, 0x2000_0002, 0x1fff_fffe)
+    }
+
+    /// 8p likewise: at least 2 * (2^28 - 1) in each limb, 2^30 - 2 in the highest, weight 2.6. What
+    /// two reduced values are subtracted from.
+    @inlinable @inline(__always)
+    package static var eightPrimes: LaneFelt {
+        LaneFelt(
+            repeating: 0x2000_0008, 0x1fff_fffe, 0x1fff_fffe, 0x1fff_fffe, 0x1fff_fffe,
+            0x1fff_fffe, 0x27ff_fffe, 0x2000_0006, 0x3fff_fffe)
+    }
+
+    /// The integer 1.
+    @inlinable @inline(__always)
+    package static var unit: LaneFelt { LaneFelt(repeating: 1, 0, 0, 0, 0, 0, 0, 0, 0) }
+
+    /// The other element in the lanes that are marked with -1 where others have 0.
+    @inlinable @inline(__always)
+    package func replaced(by other: LaneFelt, where marked: Lanes) -> LaneFelt {
+        @inline(__always)
+        func choose(_ a: Lanes, _ b: Lanes) -> Lanes { a ^ (a ^ b) & marked }
+        return LaneFelt(
+            choose(l0, other.l0), choose(l1, other.l1), choose(l2, other.l2),
+            choose(l3, other.l3), choose(l4, other.l4), choose(l5, other.l5),
+            choose(l6, other.l6), choose(l7, other.l7), choose(l8, other.l8))
+    }
+
+    /// The value divided by 2^12 mod p, weakly reduced, for a value up to p in limbs of weight one:
+    /// with q, the twelve lowest bits, (value - q * p) / 2^12 lies above -p. What a limb has below
+    /// 2^12 goes to the one below it, and limbs are negative until 4p is added.
+    @inlinable @inline(__always)
+    package var dividedBy4096: LaneFelt {
+        let low = Lanes(repeating: 0xfff)
+        let q = l0 & low
+        let (m6, m7, m8) = (l6 &- q &<< 24, l7 &- q, l8 &- q &<< 27)
+        let shifted = LaneFelt(
+            l0 &>> 12 &+ (l1 & low) &<< 16, l1 &>> 12 &+ (l2 & low) &<< 16,
+            l2 &>> 12 &+ (l3 & low) &<< 16, l3 &>> 12 &+ (l4 & low) &<< 16,
+            l4 &>> 12 &+ (l5 & low) &<< 16, l5 &>> 12 &+ (m6 & low) &<< 16,
+            m6 &>> 12 &+ (m7 & low) &<< 16, m7 &>> 12 &+ (m8 & low) &<< 16, m8 &>> 12)
+        return (shifted &+ .fourPrimes).weaklyReduced
     }
 
     /// Zeros in the lanes that are marked with -1 where others have 0.

@@ -11,8 +11,9 @@
 /// So do a weight up to 8 with a value up to 16p, and a canonical other operand.
 ///
 /// *Instructions.* This code is right everywhere, and pays where the compiler may use 512-bit vectors
-/// (`WIDE_VECTORS`; see `Package.swift`). `low` shows it that 32 by 32 bits are multiplied, within a
-/// basic block: operands that come around a loop should be carried in it.
+/// (`WIDE_VECTORS`; see `Package.swift`). `low` shows it that 32 by 32 bits are multiplied. It forgets
+/// that from one basic block to the next: what comes around a loop should be carried in it, or come
+/// as a `LaneProduct` that is reduced in it.
 @usableFromInline
 package struct LaneFelt {
     @usableFromInline package typealias Lanes = SIMD8<Int64>
@@ -159,7 +160,7 @@ func low(_ limb: LaneFelt.Lanes) -> LaneFelt.Lanes { limb & LaneFelt.Lanes(repea
 
 /// The columns of a product before its reduction.
 @usableFromInline
-struct LaneProduct {
+package struct LaneProduct {
     @usableFromInline typealias Lanes = LaneFelt.Lanes
 
     @usableFromInline var c0: Lanes
@@ -182,7 +183,7 @@ struct LaneProduct {
 
     /// Schoolbook product, 81 multiplications.
     @inlinable @inline(__always)
-    init(_ a: LaneFelt, _ b: LaneFelt) {
+    package init(_ a: LaneFelt, _ b: LaneFelt) {
         c0 = low(a.l0) &* low(b.l0)
         c1 = low(a.l0) &* low(b.l1)
         c1 &+= low(a.l1) &* low(b.l0)
@@ -330,7 +331,7 @@ struct LaneProduct {
     /// takes q_k * 2^24 from column k + 6, q_k from k + 7 and q_k * 2^27 from k + 8, and p has no
     /// other limbs. Carries have their sign.
     @inlinable @inline(__always)
-    var reduced: LaneFelt {
+    package var reduced: LaneFelt {
         let one = Lanes(repeating: 1)
         var carry = Lanes(repeating: 0)
         @inline(__always)

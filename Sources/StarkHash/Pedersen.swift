@@ -34,7 +34,7 @@ public enum Pedersen {
             guard pairs.count >= PedersenBatch.leastCount else {
                 return pairs.map { hash($0.0, $0.1) }
             }
-            return PedersenBatch.hash(pairs)
+            return PedersenBatch.hash(pairs, leastInLanes: PedersenBatch.leastInLanes)
         }
     }
 

@@ -18,6 +18,9 @@ struct PedersenTables: Sendable {
     /// Points of one operand.
     private static let stride = highStart + 9
 
+    /// The most points of one hash.
+    static let pointsPerHash = 2 * (windows + 2)
+
     private let points: PointTable
 
     private init() {
@@ -77,7 +80,7 @@ struct PedersenTables: Sendable {
     }
 
     /// Hands out the points whose sum is the hash: their indices in the table, and whether they
-    /// are subtracted. They are 1 ... 52.
+    /// are subtracted. They are 1 ... `pointsPerHash`.
     @inline(__always)
     static func forEachPoint(_ a: Felt, _ b: Felt, _ body: (Int, Bool) -> Void) {
         body(highStart &+ forEachWindow(a, base: 0, body), false)

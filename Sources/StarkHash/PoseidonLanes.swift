@@ -3,8 +3,8 @@ import StarkField
 /// The Poseidon permutation of eight states at once; see `PoseidonConstants` for the rounds.
 ///
 /// *Bounds.* Values in multiples of p, and weights of limbs, as `LaneFelt` has them. Products have
-/// value 1 (and a little) and weight 1; a constant has value 1 and weight 1. Where products or reduced values are subtracted, 4p is added in limbs of at least
-/// 2 * (2^28 - 1) each and weight 2.3: twice a product, or once a reduced value, has no larger limb.
+/// value 1 (and a little) and weight 1; a constant has value 1 and weight 1. Where products or
+/// reduced values are subtracted, `fourPrimes` is added, which has no smaller limb.
 /// - Full rounds: x' = 3a + b + c + k has value 6 and weight 6, y' = a + c - b + k + 4p and
 ///   z' = a + b - 2c + k + 4p value 7 and weight 5.3. One pass of carries leaves weights of 1 but in
 ///   the highest limb, which has 2^27 for each p: of columns with 126 units it takes below 21.
@@ -20,20 +20,24 @@ struct PoseidonLanes: Sendable {
 
     /// In the order of use, nine limbs each: 3 initial and 9 of the first full rounds; one for each
     /// partial round; then for z, x and y before the second half, and 9 of its full rounds, of which
-    /// those of sums with a subtraction have its 4p in them; last 4p alone.
+    /// those of sums with a subtraction have its 4p in them.
     private let constants: [Int64]
 
     private init() {
         let plain = PoseidonConstants.compress(PoseidonConstants.roundConstants)
         precondition(plain.count == 107, "\(plain.count) constants")
         let form = Felt(2).power(280)
+        let four = LaneFelt.fourPrimes
+        let fourPrimes = [
+            four.l0, four.l1, four.l2, four.l3, four.l4, four.l5, four.l6, four.l7, four.l8,
+        ].map { $0[0] }
         var result: [Int64] = []
         func append(_ index: Int, hasSubtraction: Bool) {
             let (w3, w2, w1, w0) = (plain[index] * form).bigEndianWords
             var words = (w0, w1, w2, w3)
             for limb in 0..<PoseidonLanes.limbs {
                 let value = Int64(words.0 & (1 << 28 - 1))
-                result.append(value + (hasSubtraction ? PoseidonLanes.fourPrimes[limb] : 0))
+                result.append(value + (hasSubtraction ? fourPrimes[limb] : 0))
                 words.0 = words.0 >> 28 | words.1 << 36
                 words.1 = words.1 >> 28 | words.2 << 36
                 words.2 = words.2 >> 28 | words.3 << 36
@@ -47,18 +51,8 @@ struct PoseidonLanes: Sendable {
         append(second, hasSubtraction: false)
         append(second + 1, hasSubtraction: true)
         for index in 98..<107 { append(index, hasSubtraction: (index - 98) % 3 != 0) }
-        constants = result + PoseidonLanes.fourPrimes
+        constants = result
     }
-
-    /// 4p, and 2^29 in each limb from two units of the one above.
-    private static let fourPrimes: [Int64] = {
-        var result: [Int64] = [4, 0, 0, 0, 0, 0, 1 << 26, 4, 1 << 29]
-        for limb in 0..<8 {
-            result[limb] += 1 << 29
-            result[limb + 1] -= 2
-        }
-        return result
-    }()
 
     /// Never inlined: it is some 4 KB of code, and all the full rounds use it.
     @inline(never)
@@ -121,9 +115,8 @@ struct PoseidonLanes: Sendable {
         cube(&y)
         cube(&z)
         let last = x &+ y
-        let fourPrimes = constant(107)
         state = (
-            last &+ x &+ x &+ z, x &+ z &+ fourPrimes &- y, last &+ fourPrimes &- z &- z
+            last &+ x &+ x &+ z, x &+ z &+ .fourPrimes &- y, last &+ .fourPrimes &- z &- z
         )
     }
 }

@@ -32,6 +32,25 @@ struct AffineSumsTests {
         return (values, exceptional)
     }
 
+    /// The same in lanes; a list without points has no value.
+    static func lanes(
+        _ lists: [[CurvePoint]], groups: Int? = nil
+    ) -> (values: [Felt?], exceptional: Set<Int>) {
+        let used = (lists.count + AffineLanes.lanes - 1) / AffineLanes.lanes
+        let sums = AffineLanes(groups: groups ?? used, slots: AffineSums.slots)
+        for group in 0..<used {
+            sums.set(group) { lane, put in
+                let index = group * AffineLanes.lanes + lane
+                if index >= lists.count { return }
+                for point in lists[index] { put(point) }
+            }
+        }
+        var values: [Felt] = []
+        var exceptional: Set<Int> = []
+        sums.sum(groups: used, into: &values) { exceptional.insert($0) }
+        return (zip(values, lists).map { $1.isEmpty ? nil : $0 }, exceptional)
+    }
+
     static func slowSum(_ list: [CurvePoint]) -> SlowPoint? {
         list.reduce(SlowPoint?.none) { SlowPoint.add($0, SlowPoint(x: $1.x, y: $1.y)) }
     }
@@ -45,9 +64,19 @@ struct AffineSumsTests {
         for (list, value) in zip(lists, expected) {
             let (values, exceptional) = Self.sums([list])
             #expect(values.map { $0 } == [value] && exceptional.isEmpty, "\(list.count) points")
+            let lanes = Self.lanes([list])
+            #expect(lanes.values == [value] && lanes.exceptional.isEmpty, "\(list.count) points")
         }
         let (values, exceptional) = Self.sums(lists)
         #expect(values == expected.compactMap { $0 } && exceptional.isEmpty)
+        for count in [1, 7, 8, 9, 40, lists.count] {
+            // Long and short lists side by side, some without points.
+            var some = Array(lists.suffix(count / 2) + lists.prefix(count - count / 2))
+            if count > 2 { some[1] = [] }
+            let lanes = Self.lanes(some, groups: 9)
+            #expect(lanes.values == some.map { Self.slowSum($0)?.x })
+            #expect(lanes.exceptional.isEmpty)
+        }
     }
 
     @Test("lists with equal or opposite points are given up or right, and spoil no other")
@@ -64,6 +93,11 @@ struct AffineSumsTests {
             #expect(exceptional.isSubset(of: [1, 3, 4]) && exceptional.contains(4))
             for (index, list) in lists.enumerated() where !exceptional.contains(index) {
                 #expect(values[index] == Self.slowSum(list)?.x, "list \(index)")
+            }
+            let lanes = Self.lanes(lists)
+            #expect(lanes.exceptional.isSubset(of: [1, 3, 4]) && lanes.exceptional.contains(4))
+            for (index, list) in lists.enumerated() where !lanes.exceptional.contains(index) {
+                #expect(lanes.values[index] == Self.slowSum(list)?.x, "lane \(index)")
             }
             let (single, singleExceptional) = Self.sums([cancelled])
             #expect(single.count == 1 && singleExceptional == [0])

@@ -72,6 +72,11 @@ struct TwinTests {
                 Pedersen.hashBatch(Array(pairs.prefix(count))) == Array(expected.prefix(count)))
             #expect(
                 Pedersen.hashBatch(Array(pairs.suffix(count))) == Array(expected.suffix(count)))
+            for least in [1, 5, .max] {
+                #expect(
+                    PedersenBatch.hash(Array(pairs.suffix(count)), leastInLanes: least)
+                        == Array(expected.suffix(count)), "\(count) pairs, lanes from \(least)")
+            }
         }
     }
 
