@@ -359,6 +359,7 @@ extension Replica {
             }
         case .hashed(let key, let blockHash):
             tree.hashed(key, blockHash)
+            noteHash(key, now.tick)
             if let mismatch = tree.hashMismatch { return stop(mismatch, &effects) }
             for waiting in tree.select({ $0.execution == .waiting }) {
                 beginExecution(of: waiting, now, &effects)

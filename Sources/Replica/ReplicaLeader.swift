@@ -31,6 +31,11 @@ struct LeaderState: Sendable {
     var block: OpenBlock?
     /// When the last header was signed, or the node started.
     var lastBlock = Tick(0)
+    /// The last own block whose hash was asked for, and when.
+    var hashing: (key: ExecutionKey, since: Tick)?
+    /// How long the last hash of an own block took, queues included, and when it came.
+    var hashNanoseconds: UInt64 = 0
+    var hashedAt = Tick(0)
     var lastChunk = Tick(0)
     /// When anything was last sent as leader: beats fill the silence.
     var lastSent = Tick(0)
@@ -82,10 +87,23 @@ extension Replica {
 
     private func sealDue(_ block: LeaderState.OpenBlock) -> Tick {
         if configuration.unpaced { return block.openedAt }
-        let wait =
-            block.transactions > 0
-            ? configuration.blockIntervalNanoseconds : configuration.emptyBlockNanoseconds
-        return leader.lastBlock.after(nanoseconds: wait)
+        guard block.transactions > 0 else {
+            return leader.lastBlock.after(nanoseconds: configuration.emptyBlockNanoseconds)
+        }
+        // A hash's worth of rest after each hash: where processors are short, hashing slows down,
+        // blocks become larger and fewer, and so cheaper for each transaction.
+        let rest = min(leader.hashNanoseconds, configuration.blockAgeNanoseconds)
+        return max(
+            leader.lastBlock.after(nanoseconds: configuration.blockIntervalNanoseconds),
+            leader.hashedAt.after(nanoseconds: rest))
+    }
+
+    /// A block's hash has come.
+    mutating func noteHash(_ key: ExecutionKey, _ now: Tick) {
+        guard let hashing = leader.hashing, hashing.key == key else { return }
+        leader.hashNanoseconds = now.nanoseconds(since: hashing.since)
+        leader.hashedAt = now
+        leader.hashing = nil
     }
 
     mutating func advanceLeader(_ now: Moment, _ effects: inout [ReplicaEffect]) {
@@ -268,6 +286,7 @@ extension Replica {
         effects.append(.persist(.header(signed)))
         effects.append(.broadcast(.header(signed)))
         effects.append(.execute(.hash(block.key, header: header)))
+        leader.hashing = (block.key, now.tick)
         tree.update(block.key) {
             $0.header = signed
             $0.reference = BlockReference(slot: $0.slot, hash: digest)

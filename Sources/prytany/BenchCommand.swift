@@ -120,7 +120,7 @@ struct BenchCommand: ParsableCommand {
                     .transactions, accounts: accounts, arguments: [])
                 let load = try TransferLoad(
                     layout: cluster.layout, ports: cluster.ports, rate: rate,
-                    seconds: options.seconds + Measurement.warmUpSeconds + 2)
+                    seconds: max(10, options.seconds) + Measurement.warmUpSeconds + 2)
                 let figures = try Measurement.take(
                     cluster, offered: rate, seconds: options.seconds, load: load,
                     keep: options.keep)
@@ -167,7 +167,8 @@ struct Measurement {
         }
         try waitUntilVoting(cluster)
         load?.start()
-        try pause(cluster, seconds: warmUpSeconds)
+        // The nodes' percentiles are of the last ten seconds: none of them before this.
+        try pause(cluster, seconds: warmUpSeconds + max(0, 10 - seconds))
         let before = try reports(cluster)
         let cpuBefore = cluster.nodes.compactMap(\.usage).reduce(0) { $0 + $1.cpuSeconds }
         let start = Date()
@@ -208,7 +209,7 @@ struct Measurement {
 
     private static func reports(_ cluster: RunningCluster) throws -> [NodeReport] {
         try cluster.ports.indices.map { index in
-            guard let report = cluster.report(index) else {
+            guard let report = cluster.report(index, milliseconds: 3000) else {
                 throw CommandFailure("node-\(index) does not answer under this load")
             }
             return report

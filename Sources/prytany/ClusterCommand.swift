@@ -129,8 +129,10 @@ final class RunningCluster {
 
     func restart(_ index: Int) throws { nodes[index] = try launch(index) }
 
-    func report(_ index: Int) -> NodeReport? {
-        guard let answer = LocalHTTP.get(port: ports[index], path: "/status", milliseconds: 400)
+    func report(_ index: Int, milliseconds: Int = 400) -> NodeReport? {
+        guard
+            let answer = LocalHTTP.get(
+                port: ports[index], path: "/status", milliseconds: milliseconds)
         else { return nil }
         return try? JSONDecoder().decode(NodeReport.self, from: answer.body)
     }
@@ -150,7 +152,7 @@ final class RunningCluster {
                 return .interrupted
             }
             if let ended = nodes.first(where: { !$0.isRunning }) { return .nodeEnded(ended) }
-            let reports = ports.indices.map(report)
+            let reports = ports.indices.map { report($0) }
             view.show(reports)
             if let untilHeight,
                 reports.allSatisfy({ ($0?.finalHeight ?? 0) >= untilHeight })
