@@ -119,19 +119,18 @@ struct BlockTree {
 
     var count: Int { nodes.count }
 
-    /// Of the chain that ends in `parent`: blocks whose Starknet hash is still being computed, final
-    /// ones included, and blocks that are not final.
-    func unsettled(upTo parent: BlockReference) -> (unhashed: Int, unfinished: Int) {
-        var counts = (unhashed: finalKeys.count, unfinished: 0)
+    /// Whether the Starknet hash of a block of the chain that ends in `parent` is still being
+    /// computed, final ones included.
+    func hasUnhashed(upTo parent: BlockReference) -> Bool {
+        if !finalKeys.isEmpty { return true }
         var reference = parent
         while reference != tip.reference, let key = keyByHash[reference.hash],
             let index = nodes.index(forKey: key)
         {
-            counts.unfinished += 1
-            if nodes.values[index].blockHash == nil { counts.unhashed += 1 }
+            if nodes.values[index].blockHash == nil { return true }
             reference = nodes.values[index].parent
         }
-        return counts
+        return false
     }
 
     subscript(key: ExecutionKey) -> BlockNode? { nodes[key] }

@@ -16,6 +16,10 @@ import WireCodec
 /// arrives. When the header agrees with what was executed and with the lagged block hash, the block
 /// is judged valid; its body is persisted and the Notar follows it.
 ///
+/// Certificates are relayed a moment after they were formed, if they still say something new
+/// (`RelayQueue`). Under load a leader seals its next block when the hashes of those before it are
+/// there, and rests for as long as the last one took: blocks grow where processors are short.
+///
 /// Invariants:
 /// - I1. Each `persist` stands before every message that depends on it.
 /// - I2. A block is judged valid only when its parent is valid or final, every chunk hashes to its

@@ -68,17 +68,14 @@ extension Replica {
         return due
     }
 
-    /// Under load blocks grow rather than queue: the next one is sealed when no more than so many
-    /// before it wait for their hash or for their finality. A hash has a cost for each block that
-    /// larger blocks share, and what is behind it falls further behind with every small block. It
-    /// holds a block for `blockAgeNanoseconds` at most.
-    static let unhashedAhead = 0
-    static let unfinishedAhead = 4
-
+    /// Under load blocks grow rather than queue: the next one is sealed when the hashes of all
+    /// before it are there. A hash has a cost for each block that larger blocks share, and what is
+    /// behind it falls further behind with every small block. It holds a block for
+    /// `blockAgeNanoseconds` at most. How many blocks may wait for votes is the window machine's
+    /// bound, so that a long way to the others slows nothing down here.
     private func isCongested(_ block: LeaderState.OpenBlock) -> Bool {
         guard !configuration.unpaced, block.transactions > 0 else { return false }
-        let (unhashed, unfinished) = tree.unsettled(upTo: block.opening.value.parent)
-        return unhashed > Self.unhashedAhead || unfinished > Self.unfinishedAhead
+        return tree.hasUnhashed(upTo: block.opening.value.parent)
     }
 
     private func congestionEnd(_ block: LeaderState.OpenBlock) -> Tick {

@@ -141,12 +141,47 @@ final class AdmissionService: @unchecked Sendable {
         }
         if fresh.isEmpty { return [:] }
         do {
-            let known = try TransactionCache.prepare(fresh.map(\.bytes), &hasher)
+            var known = try TransactionCache.prepare(fresh.map(\.bytes), &hasher)
+            verify(&known)
             return Prepared(
                 zip(fresh.map(\.leaf), known), uniquingKeysWith: { first, _ in first })
         } catch {
             // One is malformed: each by itself, in its turn.
             return [:]
+        }
+    }
+
+    /// Makes the executor that reads the newest stored state, unless there is one.
+    private func openExecutor() throws {
+        guard executor == nil else { return }
+        try view.renew()
+        executor = try BlockExecutor(
+            queries: context(), on: StateView(committed: StoredState(view: view)),
+            addresses: addresses)
+    }
+
+    /// Checks the signatures of new transactions together, where the account's key is known.
+    private func verify(_ transactions: inout [KnownTransaction]) {
+        var checks: [SignatureCheck] = []
+        var places: [Int] = []
+        do {
+            try openExecutor()
+            for (index, known) in transactions.enumerated() {
+                let check = try executor?.signatureCheck(
+                    of: known.prepared,
+                    pendingDeployment: deployments[known.prepared.senderAddress])
+                guard let check else { continue }
+                checks.append(check)
+                places.append(index)
+            }
+        } catch {
+            // The state cannot be read: each is refused for that in its turn.
+            executor = nil
+            return
+        }
+        for (index, verdict) in zip(places, zip(checks, keys.verify(checks))) {
+            transactions[index].prepared.signature = CheckedSignature(
+                publicKey: verdict.0.publicKey, isValid: verdict.1)
         }
     }
 
@@ -202,12 +237,7 @@ final class AdmissionService: @unchecked Sendable {
             return .failure(.validationFailure("malformed transaction: \(error)"))
         }
         do {
-            if executor == nil {
-                try view.renew()
-                executor = try BlockExecutor(
-                    queries: context(), on: StateView(committed: StoredState(view: view)),
-                    addresses: addresses)
-            }
+            try openExecutor()
             let deployment = deployments[known.prepared.senderAddress]
             if known.prepared.signature == nil,
                 let check = try executor?.signatureCheck(

@@ -144,7 +144,20 @@ public enum ECDSA {
     ) -> Bool {
         let (n2, d2) = b
         if a.isInfinity { return n2 == x * d2 }
-        let (n1, d1) = a.xFraction
+        return isSumOrDifference(a.xFraction, b, x: x)
+    }
+
+    /// The same for the x coordinates of two finite points.
+    static func isSumOrDifference(_ a: Felt, _ b: Felt, x: Felt) -> Bool {
+        isSumOrDifference((a, .one), (b, .one), x: x)
+    }
+
+    private static func isSumOrDifference(
+        _ a: (numerator: Felt, denominator: Felt), _ b: (numerator: Felt, denominator: Felt),
+        x: Felt
+    ) -> Bool {
+        let (n1, d1) = a
+        let (n2, d2) = b
         let left = n1 * d2
         let right = n2 * d1
         let numerators = n1 * n2

@@ -21,6 +21,26 @@ package struct FixedBase: Sendable {
 
     /// scalar * point. Addresses and branches depend on the scalar.
     package func multiply(_ scalar: Scalar) -> AccumulatorPoint {
+        table.withPoints { points in
+            var result = AccumulatorPoint.infinity
+            forEachPoint(of: scalar) { index, isNegated in
+                result.add(points[index], negated: isNegated)
+            }
+            return result
+        }
+    }
+
+    /// The most points that `forEachPoint` hands out.
+    var pointsPerScalar: Int { windows }
+
+    func withPoints<Result>(_ body: (UnsafeBufferPointer<CurvePoint>) -> Result) -> Result {
+        table.withPoints(body)
+    }
+
+    /// Hands out the points whose sum is scalar * point, by their index in the table, and whether
+    /// they are subtracted.
+    @inline(__always)
+    func forEachPoint(of scalar: Scalar, _ body: (Int, Bool) -> Void) {
         // At most (n - 1) / 2 < 2^251, so that the highest window's digit needs no carry.
         let isHigh = scalar.isHigh
         var (w0, w1, w2, w3) = (isHigh ? -scalar : scalar).words
@@ -28,26 +48,22 @@ package struct FixedBase: Sendable {
         let mask = UInt64(2 * entries - 1)
         let shift = UInt64(bits)
         let half = UInt64(entries)
-        return table.withPoints { points in
-            var result = AccumulatorPoint.infinity
-            var carry: UInt64 = 0
-            var base = 0
-            for _ in 0..<windows {
-                let digit = (w0 & mask) &+ carry
-                w0 = w0 &>> shift | w1 &<< (64 &- shift)
-                w1 = w1 &>> shift | w2 &<< (64 &- shift)
-                w2 = w2 &>> shift | w3 &<< (64 &- shift)
-                w3 = w3 &>> shift
-                let isNegative = digit > half
-                carry = isNegative ? 1 : 0
-                let magnitude = isNegative ? 2 &* half &- digit : digit
-                if magnitude != 0 {
-                    let point = points[base &+ Int(truncatingIfNeeded: magnitude) &- 1]
-                    result.add(point, negated: isNegative != isHigh)
-                }
-                base &+= entries
+        var carry: UInt64 = 0
+        var base = 0
+        for _ in 0..<windows {
+            let digit = (w0 & mask) &+ carry
+            w0 = w0 &>> shift | w1 &<< (64 &- shift)
+            w1 = w1 &>> shift | w2 &<< (64 &- shift)
+            w2 = w2 &>> shift | w3 &<< (64 &- shift)
+            w3 = w3 &>> shift
+            let isNegative = digit > half
+            carry = isNegative ? 1 : 0
+            let magnitude = isNegative ? 2 &* half &- digit : digit
+            if magnitude != 0 {
+                body(
+                    base &+ Int(truncatingIfNeeded: magnitude) &- 1, isNegative != isHigh)
             }
-            return result
+            base &+= entries
         }
     }
 }

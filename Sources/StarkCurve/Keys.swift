@@ -39,7 +39,7 @@ public struct SecretKey: Sendable, CustomStringConvertible {
 public struct PreparedPublicKey: Sendable {
     /// The key itself, an x coordinate.
     public let x: Felt
-    private let multiples: FixedBase
+    let multiples: FixedBase
 
     /// Nil where no point of the curve has this x.
     ///

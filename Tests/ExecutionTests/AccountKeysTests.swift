@@ -30,6 +30,25 @@ struct AccountKeysTests {
         #expect(keys.tableCount == 3)
     }
 
+    @Test("Many signatures together get the verdicts of each by itself")
+    func together() throws {
+        var keys = AccountKeys()
+        let signers = try (1...5).map { try #require(SecretKey(Felt(UInt64($0) * 104_729))) }
+        for count in [0, 1, 3, 4, 7, 40, 120] {
+            var checks: [SignatureCheck] = []
+            for number in 0..<count {
+                let signer = signers[number % signers.count]
+                checks.append(
+                    try check(
+                        signer, Felt(UInt64(count * 1000 + number)),
+                        damage: number % 3 == 1 ? 1 : 0))
+            }
+            let verdicts = keys.verify(checks)
+            #expect(verdicts == checks.map { $0.verify() }, "\(count)")
+        }
+        #expect(keys.tableCount == signers.count)
+    }
+
     @Test("A key that is no point of the curve is refused every time, and gets no table")
     func noPoint() throws {
         var keys = AccountKeys()

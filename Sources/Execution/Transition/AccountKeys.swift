@@ -30,6 +30,28 @@ package struct AccountKeys: Sendable {
             messageHash: check.messageHash, signature: StarkSignature(r: check.r, s: check.s))
     }
 
+    /// The verdicts on many signatures, in order: those under keys with tables together.
+    package mutating func verify(_ checks: [SignatureCheck]) -> [Bool] {
+        var results = [Bool](repeating: false, count: checks.count)
+        var batch: [PreparedPublicKey.Check] = []
+        var places: [Int] = []
+        for (index, check) in checks.enumerated() {
+            guard let key = prepared(check.publicKey) else {
+                results[index] = check.verify()
+                continue
+            }
+            batch.append(
+                PreparedPublicKey.Check(
+                    key: key, messageHash: check.messageHash,
+                    signature: StarkSignature(r: check.r, s: check.s)))
+            places.append(index)
+        }
+        for (index, isValid) in zip(places, PreparedPublicKey.verify(batch)) {
+            results[index] = isValid
+        }
+        return results
+    }
+
     private mutating func prepared(_ key: Felt) -> PreparedPublicKey? {
         if let known = young[key] { return known }
         if let known = old.removeValue(forKey: key) {
