@@ -168,7 +168,7 @@ var fuzzer: [Target] {
     return [
         .executableTarget(
             name: "prytany-fuzz", dependencies: ["FuzzTargets"], path: "Tests/Fuzzer",
-            swiftSettings: settings + [.unsafeFlags(["-parse-as-library"])],
+            swiftSettings: settings,
             linkerSettings: [.unsafeFlags(["-sanitize=fuzzer"])])
     ]
 }

@@ -1,0 +1,4 @@
+import Glibc
+
+Fuzzer.writeSeeds()
+exit(Fuzzer.run())
