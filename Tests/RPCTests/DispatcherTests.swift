@@ -188,6 +188,31 @@ struct DispatcherTests {
         #expect(harness.backend.submitted.isEmpty)
     }
 
+    @Test("neighbouring submissions of a batch are handed over together and answered in order")
+    func neighbours() async throws {
+        func call(_ id: Int, _ method: String, _ parameters: String) -> String {
+            #"{"jsonrpc":"2.0","id":\#(id),"method":"\#(method)","params":\#(parameters)}"#
+        }
+        let add = "starknet_addInvokeTransaction"
+        let answer = try await harness.send(
+            "["
+                + [
+                    call(1, add, "[\(Sample.invoke)]"), call(2, add, "[{}]"),
+                    call(3, "starknet_addDeployAccountTransaction", "[\(Sample.deployAccount)]"),
+                    call(4, "starknet_blockNumber", "[]"), call(5, add, "[\(Sample.invoke)]"),
+                ].joined(separator: ",") + "]")
+        guard case .array(let answers)? = answer else {
+            Issue.record("\(String(describing: answer))")
+            return
+        }
+        #expect(answers.map { $0["id"] == nil } == [false, false, false, false, false])
+        #expect(answers.map { $0["result"] != nil } == [true, false, true, true, true])
+        #expect(answers[1]["error"] != nil)
+        #expect(answers[2]["result"]?["contract_address"] != nil)
+        #expect(answers[0]["result"]?["contract_address"] == nil)
+        #expect(harness.backend.handedOver == [2, 1])
+    }
+
     @Test("a submitted transaction reaches the node as it was sent")
     func submission() async throws {
         let invoked = try await harness.result(

@@ -20,6 +20,8 @@ final class FakeBackend: RPCBackend {
         var sync: RPCSyncStatus?
         var health = FakeBackend.soundReport
         var submitted: [Transaction] = []
+        /// How many transactions each call handed over.
+        var handedOver: [Int] = []
         var isSilent = false
     }
     private let behaviour = Mutex(Behaviour())
@@ -62,6 +64,7 @@ final class FakeBackend: RPCBackend {
     /// Makes `health` wait at the gate too.
     func fallSilent() { behaviour.withLock { $0.isSilent = true } }
     var submitted: [Transaction] { behaviour.withLock { $0.submitted } }
+    var handedOver: [Int] { behaviour.withLock { $0.handedOver } }
 
     private func check() throws(RPCFailure) {
         if let failure = behaviour.withLock({ $0.failure }) { throw failure }
@@ -225,6 +228,7 @@ final class FakeBackend: RPCBackend {
     func syncing() async throws(RPCFailure) -> RPCSyncStatus? { behaviour.withLock { $0.sync } }
 
     func submit(_ transactions: [Transaction]) async -> [Result<Felt, RPCAdmissionFailure>] {
+        behaviour.withLock { $0.handedOver.append(transactions.count) }
         var verdicts: [Result<Felt, RPCAdmissionFailure>] = []
         for transaction in transactions {
             do throws(RPCAdmissionFailure) {
