@@ -89,6 +89,11 @@ let targets: [Target] =
                 "Primitives", "WireCodec", "StarkField", "StarkCurve", "StarkHash", "Consensus",
                 "Mempool", "Replication",
             ]),
+        layer(
+            "Adversary",
+            [
+                "Primitives", "WireCodec", "Consensus", "Mempool", "Replication", "Replica",
+            ]),
         // Layer 2
         testableLayer("Storage", ["Primitives", "WireCodec", "CLMDB"]),
         testableLayer(
@@ -102,6 +107,12 @@ let targets: [Target] =
             ]),
         // Layer 3
         layer("KernelBenchmarks", ["StarkField", "StarkCurve", "StarkHash"]),
+        layer(
+            "Simulation",
+            [
+                "Primitives", "WireCodec", "StarkField", "StarkCurve", "StarkHash", "Consensus",
+                "Mempool", "Replication", "Replica", "Storage", "Adversary",
+            ]),
         layer(
             "SequencerNode",
             [
@@ -141,6 +152,12 @@ let targets: [Target] =
             [
                 "Primitives", "WireCodec", "StarkField", "StarkCurve", "StarkHash", "Consensus",
                 "Mempool", "Replication", "Replica",
+            ]),
+        tests(
+            "SimulationTests",
+            [
+                "Primitives", "WireCodec", "StarkField", "StarkCurve", "StarkHash", "Consensus",
+                "Mempool", "Replication", "Replica", "Storage", "Adversary", "Simulation", yams,
             ]),
         tests("StorageTests", ["Primitives", "WireCodec", "Storage", logging]),
         tests(

@@ -19,6 +19,18 @@ struct DependencyDirectionTests {
         "Storage": ["Primitives", "WireCodec", "CLMDB"],
         "Transport": ["Primitives", "WireCodec", "COpenSSL", "CNghttp2"],
         "RPC": ["Primitives", "WireCodec", "StarkField", "Execution"],
+        "Adversary": [
+            "Primitives", "WireCodec", "Consensus", "Mempool", "Replication", "Replica",
+        ],
+        "LinkProxy": [],
+        "Simulation": [
+            "Primitives", "WireCodec", "StarkField", "StarkCurve", "StarkHash", "Consensus",
+            "Mempool", "Replication", "Replica", "Storage", "Adversary",
+        ],
+        "prytany-chaos": [
+            "Primitives", "Consensus", "Replication", "Replica", "Adversary", "Simulation",
+            "SequencerNode", "WireCodec",
+        ],
         "KernelBenchmarks": ["StarkField", "StarkCurve", "StarkHash"],
         "SequencerNode": [
             "Primitives", "WireCodec", "StarkField", "StarkCurve", "StarkHash", "StateTrie",
@@ -28,6 +40,7 @@ struct DependencyDirectionTests {
         "prytany": [
             "Primitives", "WireCodec", "StarkField", "StarkCurve", "StarkHash", "StateTrie",
             "Execution", "Consensus", "Replica", "Storage", "SequencerNode", "KernelBenchmarks",
+            "Adversary", "Simulation", "LinkProxy",
         ],
     ]
 
@@ -39,7 +52,7 @@ struct DependencyDirectionTests {
 
     static let pure: Set<String> = [
         "Primitives", "WireCodec", "StarkField", "StarkCurve", "StarkHash", "StateTrie",
-        "Execution", "Consensus", "Mempool", "Replication", "Replica",
+        "Execution", "Consensus", "Mempool", "Replication", "Replica", "Adversary",
     ]
 
     static let sources = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
