@@ -30,6 +30,9 @@ package enum Observation: Hashable, Sendable {
     case supply(Height, UInt128)
     /// Proof that a validator broke the rules.
     case evidence(guilty: ValidatorIndex, String)
+    /// Two objects that no honest validator signs both of have reached this node, in time to count:
+    /// it can prove this guilt. Only the simulator sees what reaches a node.
+    case canProve(guilty: ValidatorIndex, String)
     case invalidBlock(BlockReference, String)
     /// A user was told that the node has the transaction.
     case acknowledged(Digest)
