@@ -127,7 +127,7 @@ let targets: [Target] =
             dependencies: [
                 "Primitives", "WireCodec", "StarkField", "StarkCurve", "StarkHash", "StateTrie",
                 "Execution", "Consensus", "Replica", "Storage", "SequencerNode", "KernelBenchmarks",
-                logging, arguments, lifecycle,
+                "Adversary", "Simulation", logging, arguments, lifecycle, yams,
             ],
             swiftSettings: settings),
         // Tests

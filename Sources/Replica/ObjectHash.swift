@@ -24,19 +24,27 @@ package enum ObjectHash {
 /// A validator's consensus key. Signs deterministically (RFC 6979), in the canonical form that the
 /// protocol accepts, so the same object always gets the same bytes.
 package struct ConsensusSigner: Sendable {
-    private let key: SecretKey
+    private let signing: @Sendable (Digest) -> SignatureBytes
 
-    package init(key: SecretKey) { self.key = key }
-
-    package func sign(_ digest: Digest) -> SignatureBytes {
-        let signature = ECDSA.signCanonical(
-            messageHash: Felt(
-                reducingBigEndianWords: (digest.word0, digest.word1, digest.word2, digest.word3)),
-            secretKey: key)
-        func wide(_ felt: Felt) -> Digest {
-            let words = felt.bigEndianWords
-            return Digest(words.0, words.1, words.2, words.3)
-        }
-        return SignatureBytes(r: wide(signature.r), s: wide(signature.s))
+    /// Whatever holds the key: the same digest must always get the same bytes.
+    package init(signing: @escaping @Sendable (Digest) -> SignatureBytes) {
+        self.signing = signing
     }
+
+    package init(key: SecretKey) {
+        signing = { digest in
+            let signature = ECDSA.signCanonical(
+                messageHash: Felt(
+                    reducingBigEndianWords: (
+                        digest.word0, digest.word1, digest.word2, digest.word3
+                    )), secretKey: key)
+            func wide(_ felt: Felt) -> Digest {
+                let words = felt.bigEndianWords
+                return Digest(words.0, words.1, words.2, words.3)
+            }
+            return SignatureBytes(r: wide(signature.r), s: wide(signature.s))
+        }
+    }
+
+    package func sign(_ digest: Digest) -> SignatureBytes { signing(digest) }
 }

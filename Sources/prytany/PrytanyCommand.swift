@@ -7,6 +7,7 @@ struct PrytanyCommand: AsyncParsableCommand {
         commandName: "prytany",
         abstract: "A decentralised sequencer for a Starknet rollup.",
         subcommands: [
+            SimulateCommand.self,
             ClusterCommand.self, NodeCommand.self, KeysCommand.self, GenesisCommand.self,
             BenchCommand.self,
         ])

@@ -4,12 +4,17 @@ package struct LinkQuality: Hashable, Sendable, Decodable {
     package var latency = Span(nanoseconds: 500_000)
     /// Added to each message, uniform from zero.
     package var jitter = Span(nanoseconds: 300_000)
+    /// As TCP shows it: a lost packet costs a retransmission's wait, and what follows waits too.
     package var loss: UInt64 = 0
+    /// Messages that vanish without a trace (the simulator only: harder than TCP).
+    package var drop: UInt64 = 0
     package var duplicate: UInt64 = 0
     /// Whether a message may overtake an earlier one of its class (the simulator only: TCP does not).
     package var reorder = false
-    /// Bytes a second; zero: unbounded.
+    /// Bytes a second of this link; zero: unbounded.
     package var bandwidth: UInt64 = 0
+    /// Bytes a second that a node sends over all its links (the simulator only); zero: unbounded.
+    package var uplink: UInt64 = 0
     /// Nothing gets through.
     package var cut = false
 
@@ -18,13 +23,18 @@ package struct LinkQuality: Hashable, Sendable, Decodable {
     package init(from decoder: any Decoder) throws {
         let keys = try StrictKeys(
             decoder,
-            known: ["latency", "jitter", "loss", "duplicate", "reorder", "bandwidth", "cut"])
+            known: [
+                "latency", "jitter", "loss", "drop", "duplicate", "reorder", "bandwidth", "uplink",
+                "cut",
+            ])
         latency = try keys.value("latency", or: latency)
         jitter = try keys.value("jitter", or: jitter)
         loss = try Self.odds(keys, "loss")
+        drop = try Self.odds(keys, "drop")
         duplicate = try Self.odds(keys, "duplicate")
         reorder = try keys.value("reorder", or: reorder)
         bandwidth = try keys.value("bandwidth", or: bandwidth)
+        uplink = try keys.value("uplink", or: uplink)
         cut = try keys.value("cut", or: cut)
         guard latency.nanoseconds >= 0, jitter.nanoseconds >= 0 else {
             throw keys.fail("latency and jitter are not below zero")
@@ -87,6 +97,9 @@ package struct Fault: Hashable, Sendable, Decodable {
     package enum Action: Hashable, Sendable {
         /// SIGKILL; the power cut of the simulator loses what was not synced. `for`: restart then.
         case kill([FaultTarget])
+        /// The power fails at the n-th operation on the disk from now on that changes it, or right
+        /// after the sync that follows it. Processes are killed. `for`: restart then.
+        case powerCut([FaultTarget], operation: UInt64)
         /// A clean stop (SIGTERM). `for`: restart then.
         case stop([FaultTarget])
         /// SIGSTOP, and SIGCONT after `for`.
@@ -134,7 +147,8 @@ package struct Fault: Hashable, Sendable, Decodable {
 
     private static let actions = [
         "kill", "stop", "pause", "partition", "link", "slow-disk", "full-disk", "torn-log",
-        "rot-log", "lose-log", "old-backup", "clock", "squeeze-memory", "flood", "hostile-peer",
+        "rot-log", "lose-log", "power-cut", "old-backup", "clock", "squeeze-memory", "flood",
+        "hostile-peer",
         "wrong-genesis", "upgrade",
     ]
 
@@ -173,7 +187,7 @@ package struct Fault: Hashable, Sendable, Decodable {
             nodes = try keys.required("nodes")
             value = try keys.required(Self.key)
         }
-        private static var key: String { Value.self == Span.self ? "by" : "bytes" }
+        private static var key: String { Value.self == Span.self ? "by" : "amount" }
     }
 
     package init(from decoder: any Decoder) throws {
@@ -209,6 +223,9 @@ package struct Fault: Hashable, Sendable, Decodable {
         case "slow-disk":
             let measured: Measured<Span> = try keys.required(name)
             action = .slowDisk(measured.nodes, measured.value)
+        case "power-cut":
+            let measured: Measured<UInt64> = try keys.required(name)
+            action = .powerCut(measured.nodes, operation: measured.value)
         case "full-disk": action = .fullDisk(try targets())
         case "torn-log": action = .tornLog(try targets())
         case "rot-log": action = .rotLog(try targets())
@@ -247,7 +264,7 @@ package struct Fault: Hashable, Sendable, Decodable {
 extension Fault.Action {
     package var targets: [FaultTarget] {
         switch self {
-        case .kill(let targets), .stop(let targets), .pause(let targets),
+        case .powerCut(let targets, _), .kill(let targets), .stop(let targets), .pause(let targets),
             .slowDisk(let targets, _), .fullDisk(let targets), .tornLog(let targets),
             .rotLog(let targets), .loseLog(let targets), .oldBackup(let targets, _),
             .clock(let targets, _), .squeezeMemory(let targets, _), .hostilePeer(let targets),
@@ -262,6 +279,7 @@ extension Fault.Action {
         switch self {
         case .kill: "killed"
         case .stop: "stopped"
+        case .powerCut(_, let operation): "power cut at disk operation \(operation)"
         case .pause: "paused"
         case .partition(let groups):
             "partition " + groups.map { "\($0)" }.joined(separator: " | ")

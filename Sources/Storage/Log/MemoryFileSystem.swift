@@ -193,6 +193,24 @@ package final class MemoryFileSystem: LogFileSystem {
         }
     }
 
+    /// Another disk with what a reader sees on this one now, all of it durable: a backup.
+    package func copy() -> MemoryFileSystem {
+        let copy = MemoryFileSystem(lies: lies)
+        let found = state.withLock { $0 }
+        copy.state.withLock { state in
+            state.nextInode = found.nextInode
+            for name in found.directories.keys.sorted() {
+                let live = found.directories[name]?.live ?? [:]
+                state.directories[name] = Directory(durable: live, live: live)
+                for number in live.values.sorted() {
+                    let content = found.inodes[number]?.live ?? []
+                    state.inodes[number] = Inode(durable: content, live: content)
+                }
+            }
+        }
+        return copy
+    }
+
     /// Replaces a file's content durably, as bit rot or an operator would.
     package func tamper(_ path: String, _ content: [UInt8]?) {
         state.withLock { state in

@@ -1,0 +1,361 @@
+import Consensus
+import Primitives
+import Replica
+import Storage
+
+/// Does a scenario's faults to a simulated run, at their times or on their conditions, and undoes them.
+struct FaultDriver {
+    private let faults: [Fault]
+    private let omitted: Set<Int>
+    /// Faults that wait for something to happen.
+    private var armed: [(index: Int, fault: Fault)] = []
+    private var waiting: Set<Int> = []
+    /// Ends of what was undone; and how many faults still last.
+    private(set) var lastEnd: UInt64 = 0
+    private(set) var lasting = 0
+    /// Faults that were asked for and cannot be simulated, or never came due.
+    private(set) var notes: [String] = []
+    init(_ faults: [Fault], without: Set<Int>) {
+        self.faults = faults
+        omitted = without
+    }
+
+    var titles: [String] {
+        faults.enumerated().filter { !omitted.contains($0.offset) }.map {
+            "\($0.offset): \($0.element.action.title)"
+        }
+    }
+
+    mutating func begin(_ simulator: Simulator) {
+        for (index, fault) in faults.enumerated() where !omitted.contains(index) {
+            if case .oldBackup(let targets, let taken) = fault.action {
+                simulator.after(taken.unsigned) { simulator in
+                    for node in simulator.resolve(targets) { simulator.backUp(node, for: index) }
+                }
+            }
+            waiting.insert(index)
+            switch fault.trigger {
+            case .at(let time):
+                simulator.after(time.unsigned) { $0.apply(fault, index) }
+            case .when, .height: armed.append((index, fault))
+            }
+        }
+    }
+
+    mutating func began(_ index: Int) {
+        waiting.remove(index)
+        lasting += 1
+    }
+
+    mutating func ended(at time: UInt64) {
+        lasting -= 1
+        lastEnd = max(lastEnd, time)
+    }
+
+    mutating func note(_ text: String) { notes.append(text) }
+    var neverDue: [Int] { waiting.sorted() }
+
+    /// Looks whether an observation is what a fault waits for.
+    mutating func saw(_ seen: Observed, _ node: SimulatedNode, _ simulator: Simulator) {
+        guard !armed.isEmpty else { return }
+        var kept: [(index: Int, fault: Fault)] = []
+        var due: [(index: Int, fault: Fault)] = []
+        for entry in armed {
+            if matches(entry.fault.trigger, seen, node) {
+                due.append(entry)
+            } else {
+                kept.append(entry)
+            }
+        }
+        guard !due.isEmpty else { return }
+        armed = kept
+        for entry in due {
+            // At once, but after what is under way.
+            simulator.after(0) { $0.apply(entry.fault, entry.index, by: node) }
+        }
+    }
+
+    private func matches(_ trigger: Fault.Trigger, _ seen: Observed, _ node: SimulatedNode) -> Bool
+    {
+        switch trigger {
+        case .at: return false
+        case .height(let height):
+            if case .finalised(let reached, _, _, _) = seen.what {
+                return reached.rawValue >= height
+            }
+            return false
+        case .when(let target, let event, let after):
+            guard seen.time >= after.unsigned, node.isHonest else { return false }
+            if case .node(let index) = target, index != node.index { return false }
+            switch (event, seen.what) {
+            case (.leads, .enteredWindow(_, let leader)):
+                return Int(leader.rawValue) == node.validator
+            case (.sentChunk, .led(.chunk, _, _, _)), (.sentHeader, .led(.header, _, _, _)):
+                return true
+            default: return false
+            }
+        }
+    }
+}
+
+extension Simulator {
+    /// The nodes that a fault hits, as things stand.
+    func resolve(_ targets: [FaultTarget], by actor: SimulatedNode? = nil) -> [SimulatedNode] {
+        var found: [SimulatedNode] = []
+        for target in targets {
+            switch target {
+            case .node(let index): found.append(nodes[index])
+            case .everyone: found += nodes
+            case .leader:
+                if let actor {
+                    found.append(actor)
+                } else if let leader = leaderNow {
+                    found.append(nodes[leader])
+                }
+            case .random:
+                let honest = nodes.filter { $0.isHonest && $0.isRunning }
+                guard !honest.isEmpty else { continue }
+                found.append(honest[Int(fate.uniform(below: UInt64(honest.count)))])
+            }
+        }
+        return found
+    }
+
+    /// Who leads as the node that is furthest sees it.
+    var leaderNow: Int? {
+        let running = nodes.compactMap(\.replica)
+        guard
+            let best = running.max(by: {
+                $0.consensus.currentWindow < $1.consensus.currentWindow
+            })
+        else { return nil }
+        return Int(best.consensus.currentLeader.rawValue)
+    }
+
+    func backUp(_ node: SimulatedNode, for fault: Int) {
+        let disk = node.disk.copy()
+        let stored = node.stored
+        let certificates = node.certificates
+        let hashes = node.hashes
+        let ledger = node.ledger
+        backups[fault * nodes.count + node.index] = { node in
+            // The backup may be put back more than once: each time a disk of its own.
+            node.disk = disk.copy()
+            node.stored = stored
+            node.certificates = certificates
+            node.hashes = hashes
+            node.ledger = ledger
+        }
+    }
+
+    /// Does it, and posts its end.
+    func apply(_ fault: Fault, _ index: Int, by actor: SimulatedNode? = nil) {
+        faults.began(index)
+        let start = now
+        let targets = resolve(fault.action.targets, by: actor)
+        let undo = carryOut(fault, index, targets)
+        let title = fault.action.title
+        let hit = hitNodes(fault.action, targets)
+        guard let lasting = fault.lasting else {
+            // Without an end it is a state of things from now on, and what follows must hold with it.
+            faults.ended(at: now)
+            band(
+                RunRecord.Band(
+                    start: start, end: undo == nil ? start : scenario.duration.unsigned, nodes: hit,
+                    title: title))
+            return
+        }
+        after(lasting.unsigned) { simulator in
+            undo?(simulator)
+            simulator.faults.ended(at: simulator.now)
+            simulator.band(
+                RunRecord.Band(start: start, end: simulator.now, nodes: hit, title: title))
+        }
+    }
+
+    private func hitNodes(_ action: Fault.Action, _ targets: [SimulatedNode]) -> [Int] {
+        switch action {
+        case .link(let from, let to, _, _): Array(Set(from + to)).sorted()
+        default: targets.map(\.index)
+        }
+    }
+
+    /// The way back; nil when there is nothing to undo.
+    private func carryOut(
+        _ fault: Fault, _ index: Int, _ targets: [SimulatedNode]
+    ) -> ((Simulator) -> Void)? {
+        func restart(_ simulator: Simulator) {
+            for node in targets {
+                node.isWanted = true
+                simulator.boot(node)
+            }
+        }
+        func killAll(_ how: String) {
+            for node in targets {
+                node.isWanted = false
+                kill(node, .random(seed: fate.next()), how)
+            }
+        }
+        switch fault.action {
+        case .kill:
+            killAll("killed")
+            return restart
+        case .stop:
+            for node in targets {
+                node.isWanted = false
+                stop(node)
+            }
+            return restart
+        case .powerCut(_, let operation):
+            for node in targets {
+                // Every other one comes right after a sync has returned.
+                if operation.isMultiple(of: 2) {
+                    node.disk.failPower(
+                        atOperation: node.disk.operations + Int(operation / 2),
+                        afterBytes: Int(fate.uniform(below: 200)))
+                } else {
+                    after(operation * 100_000) { _ in node.diesAfterSync = true }
+                }
+            }
+            return { simulator in
+                for node in targets {
+                    if node.isRunning {
+                        node.diesAfterSync = false
+                        simulator.kill(node, .random(seed: simulator.fate.next()), "power cut")
+                    }
+                    simulator.boot(node)
+                }
+            }
+        case .pause:
+            for node in targets { pause(node) }
+            return { simulator in for node in targets { simulator.resume(node) } }
+        case .partition(let groups):
+            return partition(groups)
+        case .link(let from, let to, let quality, let bothWays):
+            return link(from, to, quality, bothWays)
+        case .slowDisk(_, let delay):
+            for node in targets { node.syncDelay = delay.unsigned }
+            return { _ in for node in targets { node.syncDelay = 0 } }
+        case .fullDisk:
+            let noSpace: Int32 = 28  // ENOSPC
+            for node in targets { node.disk.refuse(.write, code: noSpace) }
+            return { simulator in
+                for node in targets {
+                    node.disk.refuse(.write, code: nil)
+                    simulator.boot(node)
+                }
+            }
+        case .tornLog, .rotLog, .loseLog:
+            killAll("killed")
+            for node in targets {
+                bereave(node.index)
+                harm(node, fault.action)
+            }
+            return restart
+        case .oldBackup:
+            killAll("killed")
+            for node in targets {
+                bereave(node.index)
+                backups[index * nodes.count + node.index]?(node)
+            }
+            return restart
+        case .clock(_, let span):
+            for node in targets { node.clockOffset += span.nanoseconds / 1_000_000_000 }
+            return { _ in
+                for node in targets { node.clockOffset -= span.nanoseconds / 1_000_000_000 }
+            }
+        case .flood(let rate):
+            let before = users.rate
+            users.rate = rate
+            return { $0.users.rate = before }
+        case .upgrade:
+            var wait: UInt64 = 0
+            for node in targets {
+                after(wait) { simulator in
+                    simulator.stop(node)
+                    simulator.after(500_000_000) { $0.boot(node) }
+                }
+                wait += 3_000_000_000
+            }
+            return nil
+        case .squeezeMemory, .hostilePeer, .wrongGenesis:
+            faults.note("not simulated: \(fault.action.title)")
+            return nil
+        }
+    }
+
+    private func partition(_ groups: [[Int]]) -> (Simulator) -> Void {
+        var group: [Int: Int] = [:]
+        for (number, members) in groups.enumerated() {
+            for member in members { group[member] = number }
+        }
+        var pairs: [(Int, Int)] = []
+        for one in nodes.indices {
+            for other in nodes.indices where one != other {
+                let first = group[nodes[one].validator] ?? -1
+                let second = group[nodes[other].validator] ?? -2
+                if first != second { pairs.append((one, other)) }
+            }
+        }
+        return cut(pairs)
+    }
+
+    private func cut(_ pairs: [(Int, Int)]) -> (Simulator) -> Void {
+        for (from, to) in pairs { links.cut(from: from, to: to) }
+        // A connection across a cut is given up after some silence, if it has not healed by then.
+        after(2_000_000_000) { simulator in
+            for (from, to) in pairs
+            where simulator.links.isCut(from: from, to: to)
+                && simulator.links.isCut(from: to, to: from)
+            {
+                simulator.disconnect(from, to)
+            }
+        }
+        return { simulator in
+            for (from, to) in pairs { simulator.links.mend(from: from, to: to) }
+            for (from, to) in pairs { simulator.reconnect(from, to, within: 500_000_000) }
+        }
+    }
+
+    private func link(
+        _ from: [Int], _ to: [Int], _ quality: LinkQuality, _ bothWays: Bool
+    ) -> (Simulator) -> Void {
+        var pairs: [(Int, Int)] = []
+        for one in from {
+            for other in to where one != other {
+                pairs.append((one, other))
+                if bothWays { pairs.append((other, one)) }
+            }
+        }
+        if quality.cut { return cut(pairs) }
+        for (one, other) in pairs { links.change(from: one, to: other, quality) }
+        let changed = pairs
+        return { simulator in
+            for (one, other) in changed { simulator.links.restore(from: one, to: other) }
+        }
+    }
+
+    /// Damages the log of a node that is off.
+    private func harm(_ node: SimulatedNode, _ action: Fault.Action) {
+        guard let names = try? node.disk.list("log") else { return }
+        let segments = names.filter { $0 != "MANIFEST" && $0 != "LOCK" }.sorted()
+        switch action {
+        case .loseLog:
+            for name in names { node.disk.tamper("log/\(name)", nil) }
+        case .tornLog:
+            guard let last = segments.last, let content = node.disk.content("log/\(last)") else {
+                return
+            }
+            let kept = content.count - min(content.count, 1 + Int(fate.uniform(below: 40)))
+            node.disk.tamper("log/\(last)", Array(content.prefix(kept)))
+        case .rotLog:
+            guard let first = segments.first, var content = node.disk.content("log/\(first)"),
+                content.count > 200
+            else { return }
+            let place = 100 + Int(fate.uniform(below: UInt64(content.count / 2 - 50)))
+            content[place] ^= 1 << UInt8(fate.uniform(below: 8))
+            node.disk.tamper("log/\(first)", content)
+        default: return
+        }
+    }
+}

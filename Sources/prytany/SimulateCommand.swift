@@ -1,0 +1,244 @@
+import Adversary
+import ArgumentParser
+import Foundation
+import Simulation
+import Yams
+
+struct SimulateCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "simulate",
+        abstract: "Run many nodes in one process under virtual time, break them, and check them.",
+        discussion: """
+            With a scenario file, its story is played; without one, each seed draws validators, bad \
+            links, faults and Byzantine roles of its own. The same seed gives the same trace hash on \
+            every machine. Exit codes: 0 all holds, 10 agreement, 11 validity, 12 statements, 13 state \
+            roots, 14 durability, 15 transactions, 16 supply, 17 evidence, 18 bounds, 20 a stall.
+            """)
+    @Option(help: "A scenario file; chaos/README.md explains its keys.") var scenario: String?
+    @Option(help: "The seed, or the first of several.") var seed: UInt64 = 1
+    @Option(help: "How many seeds to run, one after the other.") var seeds: UInt64 = 1
+    @Option(help: "Validators of a drawn scenario.") var validators: Int?
+    @Option(help: "End a run when a node has this height final.") var untilHeight: UInt64?
+    @Option(help: "End a run at this time, for example 12s.") var until: String?
+    @Option(help: "Leave out these faults of the scenario, by number: 0,3.") var without: String?
+    @Option(help: "modelled, or real for the signatures on the curve.")
+    var signatures = "modelled"
+    @Flag(help: "Leaders make empty blocks as fast as agreement allows.") var unpaced = false
+    @Option(help: "Write each run's report into this folder.") var report: String?
+    @Flag(help: "One JSON object a run instead of text.") var json = false
+    @Flag(help: "Go on after a seed that fails.") var keepGoing = false
+    @Flag(help: "One line a seed.") var verbose = false
+
+    func run() throws {
+        guard let signatures = SimulationOptions.Signatures(rawValue: signatures) else {
+            throw CommandFailure("--signatures \(signatures): it is modelled or real")
+        }
+        var options = SimulationOptions()
+        options.signatures = signatures
+        options.untilHeight = untilHeight
+        options.unpaced = unpaced
+        if let until {
+            guard let span = Span(until), span.nanoseconds > 0 else {
+                throw CommandFailure("--until \(until): write a time like 1500ms or 12s")
+            }
+            options.until = span.unsigned
+        }
+        if let without {
+            for part in without.split(separator: ",") {
+                guard let number = Int(part) else {
+                    throw CommandFailure("--without \(without): write numbers, like 0,3")
+                }
+                options.without.insert(number)
+            }
+        }
+        if let validators, !(1...200).contains(validators) {
+            throw CommandFailure("--validators \(validators) is not in 1 to 200")
+        }
+        let given = try scenario.map { try ScenarioFile.read($0) }
+        if let given, !given.engines.contains(.simulation) {
+            throw CommandFailure("\(given.name) is for real processes: use 'prytany chaos run'")
+        }
+        try play(given, options)
+    }
+
+    private func play(_ given: Scenario?, _ options: SimulationOptions) throws {
+        let started = Date()
+        var shown = started
+        var simulated: UInt64 = 0
+        var failures: [(seed: UInt64, code: Int32)] = []
+        var done: UInt64 = 0
+        for number in seed..<(seed + seeds) {
+            let scenario =
+                given
+                ?? DefaultMix.scenario(
+                    seed: number, validators: validators,
+                    roles: ByzantineRole.allCases.map(\.rawValue))
+            var outcome = Simulation.run(scenario, seed: number, options: options)
+            done += 1
+            simulated += outcome.simulated
+            outcome.record.command = command(number)
+            if outcome.exitCode != 0 {
+                failures.append((number, outcome.exitCode))
+                if options.without.isEmpty, let found = outcome.firstViolation {
+                    outcome.record.failingPrefix = shrink(scenario, number, options, found)
+                }
+            }
+            try show(outcome, number)
+            if let report { try ReportFiles.write(outcome.record, to: report) }
+            if outcome.exitCode != 0, !keepGoing { break }
+            if !json, seeds > 1, Date().timeIntervalSince(shown) > 5 {
+                shown = Date()
+                progress(done, failures.count, simulated, started)
+            }
+        }
+        if !json, seeds > 1 { progress(done, failures.count, simulated, started) }
+        if let first = failures.first {
+            if !json {
+                say(
+                    "failed: \(failures.map { "seed \($0.seed) (\($0.code))" }.joined(separator: ", "))"
+                )
+            }
+            throw ExitCode(first.code)
+        }
+    }
+
+    private func command(_ number: UInt64) -> String {
+        var parts = ["prytany simulate"]
+        if let scenario { parts.append("--scenario \(scenario)") }
+        parts.append("--seed \(number)")
+        if let validators { parts.append("--validators \(validators)") }
+        if let untilHeight { parts.append("--until-height \(untilHeight)") }
+        if let until { parts.append("--until \(until)") }
+        if let without { parts.append("--without \(without)") }
+        if signatures != "modelled" { parts.append("--signatures \(signatures)") }
+        if unpaced { parts.append("--unpaced") }
+        return parts.joined(separator: " ")
+    }
+
+    /// Leaves out one fault after the other while the same property still breaks, and ends the run at
+    /// the finding.
+    private func shrink(
+        _ scenario: Scenario, _ seed: UInt64, _ options: SimulationOptions, _ found: Finding
+    ) -> RunRecord.FailingPrefix {
+        var kept = options
+        var last = (finding: found, events: UInt64(0))
+        for index in scenario.faults.indices {
+            var attempt = kept
+            attempt.without.insert(index)
+            let outcome = Simulation.run(scenario, seed: seed, options: attempt)
+            if let finding = outcome.firstViolation, finding.property == found.property {
+                kept = attempt
+                last = (finding, outcome.events)
+            }
+        }
+        let without = kept.without.sorted().map(String.init).joined(separator: ",")
+        let faults = scenario.faults.enumerated().filter { !kept.without.contains($0.offset) }.map {
+            "\($0.offset): \($0.element.action.title)"
+        }
+        return RunRecord.FailingPrefix(
+            time: last.finding.time, events: last.events, faultsKept: faults,
+            command: command(seed) + (without.isEmpty ? "" : " --without \(without)"))
+    }
+
+    private func show(_ outcome: SimulationOutcome, _ number: UInt64) throws {
+        if json {
+            say(ReportFiles.line(outcome, seed: number))
+            return
+        }
+        guard seeds == 1 || verbose || outcome.exitCode != 0 else { return }
+        let record = outcome.record
+        say(
+            "seed \(number)  \(record.passed ? "passed" : "FAILED")  height \(outcome.height)  "
+                + "\(outcome.transactions) transactions  \(outcome.simulated / 1_000_000_000) s  "
+                + "trace \(record.traceHash ?? "-")"
+                + (record.guilty.isEmpty ? "" : "  guilty \(record.guilty)"))
+        guard seeds == 1 || outcome.exitCode != 0 else { return }
+        for (text, met) in record.expectations { say("  \(met ? "yes" : "NO ")  \(text)") }
+        for check in record.checks {
+            say(
+                "  \(check.property.rawValue): \(check.examined) examined, "
+                    + "\(check.findings.count) findings")
+            for finding in check.findings.prefix(5) {
+                say("    \(finding.time / 1_000_000) ms  \(finding.text)")
+            }
+        }
+        for figure in record.figures { say("  \(figure.name): \(figure.value)") }
+        if let prefix = record.failingPrefix {
+            say("  faults that it takes: \(prefix.faultsKept)")
+            say("  repeat: \(prefix.command)")
+        } else {
+            say("  repeat: \(record.command)")
+        }
+    }
+
+    private func progress(
+        _ done: UInt64, _ failed: Int, _ simulated: UInt64, _ started: Date
+    ) {
+        let wall = Date().timeIntervalSince(started)
+        say(
+            String(
+                format: "%llu of %llu seeds, %d failed, %.0f simulated seconds in %.1f s: %.0fx, "
+                    + "%.0f seeds a minute", done, seeds, failed, Double(simulated) / 1e9, wall,
+                Double(simulated) / 1e9 / wall, Double(done) / wall * 60))
+    }
+}
+
+/// Scenario files, with errors that name the file and the key.
+enum ScenarioFile {
+    static func read(_ path: String) throws -> Scenario {
+        let text: String
+        do {
+            text = try String(contentsOfFile: path, encoding: .utf8)
+        } catch {
+            throw CommandFailure("cannot read the scenario \(path): \(error.localizedDescription)")
+        }
+        do {
+            return try YAMLDecoder().decode(Scenario.self, from: text)
+        } catch {
+            throw CommandFailure("\(path): \(error)")
+        }
+    }
+}
+
+/// What is written of a run.
+enum ReportFiles {
+    /// Writes the run as JSON.
+    static func write(_ record: RunRecord, to directory: String) throws {
+        try FileManager.default.createDirectory(
+            atPath: directory, withIntermediateDirectories: true)
+        let base = "\(directory)/\(record.scenario)-\(record.seed)"
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys]
+        try encoder.encode(record).write(to: URL(fileURLWithPath: base + ".json"))
+    }
+
+    static func line(_ outcome: SimulationOutcome, seed: UInt64) -> String {
+        struct Line: Encodable {
+            var seed: UInt64
+            var exitCode: Int32
+            var traceHash: String
+            var height: UInt64
+            var transactions: UInt64
+            var simulatedSeconds: Double
+            var events: UInt64
+            var guilty: [Int]
+            var figures: [String: String]
+            var findings: [Finding]
+        }
+        let record = outcome.record
+        let line = Line(
+            seed: seed, exitCode: outcome.exitCode, traceHash: record.traceHash ?? "",
+            height: outcome.height, transactions: outcome.transactions,
+            simulatedSeconds: Double(outcome.simulated) / 1e9, events: outcome.events,
+            guilty: record.guilty,
+            figures: Dictionary(
+                record.figures.map { ($0.name, $0.value) }, uniquingKeysWith: { first, _ in first }),
+            findings: record.findings)
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys]
+        guard let data = try? encoder.encode(line) else {
+            preconditionFailure("a line of plain data cannot be encoded")
+        }
+        return String(decoding: data, as: UTF8.self)
+    }
+}
