@@ -282,12 +282,9 @@ package struct ConsensusMachine: Sendable {
         tryCertify(slot, now, &effects)
     }
 
-    /// Inside a window a block's parent is in the slot before; the first slot's is in an earlier
-    /// window. Slot 1 of window 0 stands on the root in slot 0.
     func isWellPlaced(_ summary: BlockSummary) -> Bool {
-        let slot = summary.reference.slot
-        if slot.offset(length: length) == 0 { return summary.parent.slot < slot }
-        return summary.parent.slot.next == slot
+        VoteRules.isWellPlaced(
+            summary.reference.slot, onParentAt: summary.parent.slot, windowLength: length)
     }
 
     private mutating func judged(
@@ -314,20 +311,18 @@ package struct ConsensusMachine: Sendable {
 
     /// Certified, or final: what a child may be built on.
     func isCertified(_ reference: BlockReference) -> Bool {
-        reference == topFinal || slots[reference.slot]?.certified == reference.hash
+        VoteRules.isCertified(reference.slot, reference.hash, self)
     }
 
     /// Certificates of skip for every slot above `parent` and below `slot`, one a window; nil when
     /// one is missing.
     func skips(from parent: Slot, to slot: Slot) -> [Certificate]? {
+        guard VoteRules.skipsCover(from: parent, to: slot, self) else { return nil }
         var certificates: [Certificate] = []
         var next = parent.next
         while next < slot {
             let window = next.window(length: length)
-            guard let state = windows[window], let from = state.skippedFrom, from <= next,
-                let certificate = state.certificate
-            else { return nil }
-            certificates.append(certificate)
+            if let certificate = windows[window]?.certificate { certificates.append(certificate) }
             next = window.next.firstSlot(length: length)
         }
         return certificates
@@ -337,22 +332,13 @@ package struct ConsensusMachine: Sendable {
 
     /// Rule 1.
     mutating func tryNotar(_ slot: Slot, _ now: Tick, _ effects: inout [ConsensusEffect]) {
-        guard started, own != nil, !lostLog, slot > topFinal.slot, let state = slots[slot],
-            state.ownNotar == nil
-        else { return }
-        guard
+        guard started, own != nil, !lostLog, VoteRules.mayStillNotarise(slot, self),
+            let state = slots[slot],
             let block = state.blocks.first(where: {
                 state.verdict($0.reference.hash) == .valid && isWellPlaced($0)
-            })
+            }),
+            VoteRules.maySupport(slot, onParent: block.parent.slot, block.parent.hash, self)
         else { return }
-        if slot.offset(length: length) == 0 {
-            guard isCertified(block.parent), skips(from: block.parent.slot, to: slot) != nil
-            else { return }
-        } else if !isCertified(block.parent) {
-            guard slots[block.parent.slot]?.ownNotar == block.parent.hash,
-                slot.rawValue <= highestNotar.rawValue + configuration.pipelineDepth
-            else { return }
-        }
         slots[slot]?.ownNotar = block.reference.hash
         effects.append(.cast(.notar(block.reference), restsOn: []))
         tryNotar(slot.next, now, &effects)
@@ -360,7 +346,7 @@ package struct ConsensusMachine: Sendable {
 
     /// Rule 2, and what follows from it.
     mutating func tryCertify(_ slot: Slot, _ now: Tick, _ effects: inout [ConsensusEffect]) {
-        guard slot > topFinal.slot, let state = slots[slot], state.certified == nil,
+        guard VoteRules.mayStillCertify(slot, self), let state = slots[slot],
             let reference = state.notarised
         else { return }
         guard let block = state.block(reference.hash) else {
@@ -405,10 +391,8 @@ package struct ConsensusMachine: Sendable {
     private mutating func tryFinal(
         _ slot: Slot, _ now: Tick, _ effects: inout [ConsensusEffect]
     ) {
-        guard started, own != nil, !lostLog, let state = slots[slot], state.ownFinal == nil,
-            let hash = state.certified
+        guard started, own != nil, !lostLog, let hash = VoteRules.finalVote(at: slot, self)
         else { return }
-        if let skip = windows[slot.window(length: length)]?.ownSkip, skip <= slot { return }
         slots[slot]?.ownFinal = hash
         lastOwnFinal = max(lastOwnFinal, slot)
         let reference = BlockReference(slot: slot, hash: hash)

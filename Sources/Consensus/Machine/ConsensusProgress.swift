@@ -150,16 +150,6 @@ extension ConsensusMachine {
 
     // MARK: - Skips (rule 4)
 
-    /// The first slot of the window that this node has not Certified, above its last Final; nil
-    /// when all are.
-    private func firstUncertified(_ window: Window) -> Slot? {
-        for number in window.slots(length: length) {
-            let slot = Slot(number)
-            if slot > topFinal.slot, slots[slot]?.certified == nil { return slot }
-        }
-        return nil
-    }
-
     /// A reason to skip `window` from `slot` on. It waits until that slot is the first that is
     /// not Certified.
     mutating func wantSkip(
@@ -180,7 +170,7 @@ extension ConsensusMachine {
         _ window: Window, _ now: Tick, _ effects: inout [ConsensusEffect]
     ) {
         guard window == currentWindow, let waiting = windows[window]?.waitingReason,
-            let first = firstUncertified(window), first >= waiting.slot, first > lastOwnFinal
+            let first = VoteRules.skipVote(window, reason: waiting.slot, self)
         else { return }
         skip(window, from: first, waiting.reason, &effects)
     }
@@ -189,7 +179,7 @@ extension ConsensusMachine {
         _ window: Window, from slot: Slot, _ reason: SkipReason,
         _ effects: inout [ConsensusEffect]
     ) {
-        guard started, own != nil, !lostLog, windows[window]?.ownSkip == nil else { return }
+        guard started, own != nil, !lostLog else { return }
         windows[window, default: WindowState()].ownSkip = slot
         windows[window]?.waitingReason = nil
         effects.append(.skipped(window, from: slot, reason))
@@ -363,17 +353,15 @@ extension ConsensusMachine {
             }
         }
         candidates.sort { ($0.slot, $0.hash) > ($1.slot, $1.hash) }
-        for parent in candidates {
-            guard slot == first || parent.slot.next == slot,
-                let proof = skips(from: parent.slot, to: slot)
-            else { continue }
-            firstProposalDue = false
-            effects.append(
-                .propose(
-                    slot, parent: parent,
-                    parentCertificate: slots[parent.slot]?.notarCertificate, skips: proof))
-            return
-        }
+        guard let place = VoteRules.highestParent(for: slot, among: candidates.map(\.slot), self),
+            let proof = skips(from: candidates[place].slot, to: slot)
+        else { return }
+        let parent = candidates[place]
+        firstProposalDue = false
+        effects.append(
+            .propose(
+                slot, parent: parent, parentCertificate: slots[parent.slot]?.notarCertificate,
+                skips: proof))
     }
 
     // MARK: - Helping others

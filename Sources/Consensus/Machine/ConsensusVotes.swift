@@ -22,7 +22,8 @@ extension ConsensusMachine {
             case .known: return
             case .conflict(let first): report(.twoNotars, first, signed, &effects)
             case .counted(let sum):
-                guard sum.isQuorum(of: committee.total), let state = slots[reference.slot],
+                guard VoteRules.isQuorum(sum, of: committee.total),
+                    let state = slots[reference.slot],
                     state.notarCertificate == nil
                 else { return }
                 let certificate = Certificate(
@@ -42,7 +43,8 @@ extension ConsensusMachine {
             case .known: return
             case .conflict(let first): report(.twoFinals, first, signed, &effects)
             case .counted(let sum):
-                guard sum.isQuorum(of: committee.total), let state = slots[reference.slot],
+                guard VoteRules.isQuorum(sum, of: committee.total),
+                    let state = slots[reference.slot],
                     state.finalCertificate == nil
                 else { return }
                 let certificate = Certificate(
@@ -110,7 +112,7 @@ extension ConsensusMachine {
         var power = PowerSum()
         for (position, signed) in sorted.enumerated() {
             power.add(committee.power(of: signed.signer) ?? Power(0))
-            guard power.isQuorum(of: committee.total) else { continue }
+            guard VoteRules.isQuorum(power, of: committee.total) else { continue }
             let signers = sorted.prefix(position + 1).sorted { $0.signer < $1.signer }
             return Certificate(
                 kind: .skip(window, signed.statement.slot),

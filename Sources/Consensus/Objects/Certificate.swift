@@ -95,7 +95,7 @@ extension Certificate {
         if case .skip(let window, let slot) = kind, slot.window(length: windowLength) != window {
             return .failure(.slotOutsideWindow(slot))
         }
-        guard power.isQuorum(of: committee.total) else {
+        guard VoteRules.isQuorum(power, of: committee.total) else {
             return .failure(.noQuorum(power: power, total: committee.total))
         }
         return .success(statements)
