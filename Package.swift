@@ -154,6 +154,12 @@ let targets: [Target] =
                 "Mempool", "Replication", "Replica",
             ]),
         tests(
+            "AdversaryTests",
+            [
+                "Primitives", "WireCodec", "StarkField", "StarkCurve", "Consensus", "Mempool",
+                "Replication", "Replica", "Adversary",
+            ]),
+        tests(
             "SimulationTests",
             [
                 "Primitives", "WireCodec", "StarkField", "StarkCurve", "StarkHash", "Consensus",

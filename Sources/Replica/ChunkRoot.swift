@@ -1,4 +1,6 @@
+import Consensus
 package import Primitives
+package import Replication
 import StarkHash
 
 /// The Merkle roots of a chunk: over its transactions' bytes, and over its receipts' hashes. A
@@ -7,6 +9,12 @@ import StarkHash
 package enum ChunkRoot {
     package static func leaf(_ bytes: [UInt8]) -> Digest {
         cut(Blake2s.hashWords(tag: 0, bytes))
+    }
+
+    /// Whether a chunk's transactions are those that its leader signed for. The signature covers the
+    /// root alone: whoever passes the chunk on could have changed the bytes.
+    package static func fits(_ chunk: Chunk) -> Bool {
+        root(of: chunk.transactions.map { leaf($0.bytes) }) == chunk.header.value.transactionRoot
     }
 
     package static func root(of leaves: [Digest]) -> Digest {

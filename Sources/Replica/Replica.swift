@@ -24,6 +24,7 @@ import WireCodec
 /// - I1. Each `persist` stands before every message that depends on it.
 /// - I2. A block is judged valid only when its parent is valid or final, every chunk hashes to its
 ///   predecessor's successor, and execution gave exactly the header's commitments.
+///   A chunk enters it only with the transactions whose root its leader signed.
 /// - I3. What only this node's view decides (clock, a hash not yet computed) holds a Notar and
 ///   nothing else (rule T5).
 /// - I4. A leader opens at most one block a slot, and none in a window in which its log shows

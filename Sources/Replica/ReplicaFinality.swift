@@ -113,6 +113,12 @@ extension Replica {
             effects.append(.dropPeer(peer, .outOfProtocol("a catch-up range without a proof")))
             return
         }
+        guard range.blocks.allSatisfy({ $0.chunks.allSatisfy(ChunkRoot.fits) }) else {
+            catchUp.failed(peer, now: now.tick)
+            effects.append(
+                .dropPeer(peer, .outOfProtocol("a catch-up range of other transactions")))
+            return
+        }
         // One flat list: the certificate's signatures, then each body's objects in order.
         var checks = statements.map {
             ObjectCheck(

@@ -134,6 +134,10 @@ extension Replica {
             return
         }
         guard let leader = leaderOfAcceptable(value.slot) else { return }
+        guard ChunkRoot.fits(chunk) else {
+            effects.append(.dropPeer(peer, .outOfProtocol("a chunk of other transactions")))
+            return
+        }
         check(
             [
                 ObjectCheck(
@@ -168,6 +172,10 @@ extension Replica {
             return
         }
         guard let leader = leaderOfAcceptable(opening.slot) else { return }
+        guard body.chunks.allSatisfy(ChunkRoot.fits) else {
+            effects.append(.dropPeer(peer, .outOfProtocol("a block of other transactions")))
+            return
+        }
         check(checks(of: body, by: leader), then: .block(body), from: peer, &effects)
     }
 

@@ -279,7 +279,7 @@ struct FaultTests {
     }
 
     enum SyncLie: CaseIterable, Sendable {
-        case unlinked, otherCertificate, badSignature, noQuorum, silence
+        case unlinked, otherCertificate, badSignature, noQuorum, otherTransactions, silence
     }
 
     @Test("A liar in catch-up is dropped and another peer asked", arguments: SyncLie.allCases)
@@ -288,11 +288,27 @@ struct FaultTests {
         options.powers = [3, 3, 3, 1]
         options.emptyBlockMilliseconds = 4
         let network = Network(options)
+        _ = load(network, each: 60)
         network.run(milliseconds: 50)
         network.isolate(3)
         network.run(milliseconds: 700)
+        /// Properly signed, with bytes that its leader never saw.
+        func altered(_ body: BlockBody) -> BlockBody {
+            BlockBody(
+                opening: body.opening,
+                chunks: body.chunks.map { chunk in
+                    Chunk(
+                        header: chunk.header,
+                        transactions: chunk.transactions.map {
+                            TransactionBytes($0.bytes.dropLast() + [8])
+                        })
+                }, header: body.header)
+        }
         for liar in [0, 1] {
             network.tamper[liar] = { message, _, network in
+                if lie == .otherTransactions, case .block(let body) = message {
+                    return [.block(altered(body))]
+                }
                 guard case .finalReply(let range) = message else { return [message] }
                 var blocks = range.blocks
                 var certificate = range.certificate
@@ -310,6 +326,7 @@ struct FaultTests {
                 case .noQuorum:
                     certificate = Certificate(
                         kind: certificate.kind, signers: Array(certificate.signers.prefix(1)))
+                case .otherTransactions: blocks = blocks.map(altered)
                 case .silence: return []
                 }
                 return [.finalReply(FinalRange(blocks: blocks, certificate: certificate))]

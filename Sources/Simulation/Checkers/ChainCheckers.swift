@@ -167,6 +167,7 @@ struct TransactionChecker: Checker {
     private var included: [Digest: Height] = [:]
     private var seenHeights: Set<Height> = []
     private var acknowledged: [Digest: (time: UInt64, node: Int)] = [:]
+    private var lastFinal: UInt64 = 0
 
     mutating func observe(_ seen: Observed, _ settings: CheckerSettings) {
         guard settings.isHonest(seen.node) else { return }
@@ -177,6 +178,7 @@ struct TransactionChecker: Checker {
             }
         case .finalised(let height, _, _, let transactions):
             guard seenHeights.insert(height).inserted else { return }
+            lastFinal = seen.time
             for transaction in transactions {
                 examined += 1
                 if let before = included.updateValue(height, forKey: transaction) {
@@ -192,16 +194,17 @@ struct TransactionChecker: Checker {
 
     mutating func finish(_ end: RunEnd, _ settings: CheckerSettings) {
         guard let healed = end.healed, healed + settings.recovery <= end.time else { return }
+        // While nothing becomes final nothing is lost either: that is a stall.
         let missing = acknowledged.filter {
-            $0.value.time + settings.recovery <= end.time && included[$0.key] == nil
+            $0.value.time + settings.recovery <= lastFinal && included[$0.key] == nil
         }.sorted { ($0.value.time, $0.key) < ($1.value.time, $1.key) }
         examined += UInt64(acknowledged.count)
-        for (transaction, where_) in missing {
+        for (transaction, place) in missing {
             findings.append(
                 Finding(
-                    property, time: end.time, nodes: [where_.node],
-                    "transaction \(transaction), acknowledged by node \(where_.node) at "
-                        + "\(where_.time / 1_000_000) ms, is in no final block"))
+                    property, time: end.time, nodes: [place.node],
+                    "transaction \(transaction), acknowledged by node \(place.node) at "
+                        + "\(place.time / 1_000_000) ms, is in no final block"))
         }
     }
 }

@@ -78,6 +78,20 @@ package enum FaultTarget: Hashable, Sendable, Decodable {
     }
 }
 
+/// One target, or a list of them.
+private struct FaultTargets: Decodable {
+    let all: [FaultTarget]
+    init(from decoder: any Decoder) throws {
+        if var list = try? decoder.unkeyedContainer() {
+            var found: [FaultTarget] = []
+            while !list.isAtEnd { found.append(try list.decode(FaultTarget.self)) }
+            all = found
+        } else {
+            all = [try FaultTarget(from: decoder)]
+        }
+    }
+}
+
 /// Something done to the cluster, when, and for how long.
 package struct Fault: Hashable, Sendable, Decodable {
     package enum Event: String, Hashable, Sendable, Codable {
@@ -208,8 +222,7 @@ package struct Fault: Hashable, Sendable, Decodable {
         }
         lasting = try keys.value("for")
         func targets() throws -> [FaultTarget] {
-            if let one = try? keys.value(name, FaultTarget.self) { return [one] }
-            return try keys.required(name)
+            (try keys.required(name) as FaultTargets).all
         }
         switch name {
         case "kill": action = .kill(try targets())

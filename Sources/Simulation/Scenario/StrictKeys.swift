@@ -51,6 +51,9 @@ struct StrictKeys {
             return try container.decode(T.self, forKey: Key(key))
         } catch let error as ScenarioError {
             throw error
+        } catch let DecodingError.dataCorrupted(context) {
+            if let error = context.underlyingError as? ScenarioError { throw error }
+            throw fail("\(key): \(context.debugDescription)")
         } catch {
             throw ScenarioError(
                 path: path.isEmpty ? key : "\(path).\(key)",

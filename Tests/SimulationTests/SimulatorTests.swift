@@ -1,0 +1,96 @@
+import Adversary
+import Simulation
+import Testing
+
+@Suite("The simulator")
+struct SimulatorTests {
+    private func calm(_ change: (inout Scenario) -> Void = { _ in }) -> Scenario {
+        var scenario = Scenario(name: "calm", story: "Nothing happens.")
+        scenario.duration = .seconds(12)
+        scenario.expect.recovery = .seconds(10)
+        change(&scenario)
+        return scenario
+    }
+
+    @Test("A calm cluster finalises what its users send, and every checker has seen something")
+    func calmRun() {
+        let outcome = Simulation.run(calm(), seed: 1)
+        #expect(outcome.exitCode == 0, "\(outcome.record.findings)")
+        #expect(outcome.height > 40)
+        #expect(outcome.transactions > 200)
+        for check in outcome.record.checks where check.property != .evidence {
+            #expect(check.examined > 0, "\(check.property)")
+        }
+    }
+
+    @Test("Signatures on the curve and modelled ones let the same things happen")
+    func realSignatures() {
+        var options = SimulationOptions()
+        options.signatures = .real
+        let outcome = Simulation.run(calm(), seed: 1, options: options)
+        let modelled = Simulation.run(calm(), seed: 1)
+        #expect(outcome.exitCode == 0, "\(outcome.record.findings)")
+        #expect(outcome.height == modelled.height)
+        #expect(outcome.transactions == modelled.transactions)
+    }
+
+    @Test("Another seed is another run")
+    func seedsDiffer() {
+        let one = Simulation.run(calm(), seed: 1).record.traceHash
+        let same = Simulation.run(calm(), seed: 1).record.traceHash
+        let other = Simulation.run(calm(), seed: 2).record.traceHash
+        #expect(one == same)
+        #expect(one != other)
+    }
+
+    @Test("Without a quorum nothing becomes final, and that is a stall and no violation")
+    func stall() {
+        let scenario = calm {
+            $0.faults = [Fault(.at(.seconds(1)), .kill([.node(0), .node(1)]))]
+            $0.expect.down = [0, 1]
+        }
+        let outcome = Simulation.run(scenario, seed: 1)
+        #expect(outcome.exitCode == Property.liveness.exitCode)
+        #expect(outcome.record.findings.allSatisfy { $0.property == .liveness })
+    }
+
+    @Test(
+        "The power fails at each operation of a node's disk, and right after each sync",
+        arguments: 0..<40)
+    func powerCuts(_ operation: UInt64) {
+        let scenario = calm {
+            $0.faults = [
+                Fault(
+                    .at(.milliseconds(1500)), .powerCut([.node(1)], operation: operation),
+                    lasting: .milliseconds(700))
+            ]
+        }
+        let outcome = Simulation.run(scenario, seed: operation)
+        #expect(outcome.exitCode == 0, "operation \(operation): \(outcome.record.findings)")
+    }
+
+    @Test("The power of all nodes fails at once", arguments: 0..<20)
+    func allOff(_ operation: UInt64) {
+        let scenario = calm {
+            $0.duration = .seconds(25)
+            $0.expect.recovery = .seconds(15)
+            $0.faults = [
+                Fault(
+                    .at(.milliseconds(1500)), .powerCut([.everyone], operation: operation),
+                    lasting: .milliseconds(700))
+            ]
+        }
+        let outcome = Simulation.run(scenario, seed: operation)
+        #expect(outcome.exitCode == 0, "operation \(operation): \(outcome.record.findings)")
+    }
+
+    @Test(
+        "Seeds that once broke something: a peer altered a block's transactions on their way",
+        arguments: [9, 21, 42] as [UInt64])
+    func onceBroken(_ seed: UInt64) {
+        let scenario = DefaultMix.scenario(
+            seed: seed, roles: ByzantineRole.allCases.map(\.rawValue))
+        let outcome = Simulation.run(scenario, seed: seed)
+        #expect(outcome.exitCode == 0, "seed \(seed): \(outcome.record.findings)")
+    }
+}
