@@ -84,7 +84,10 @@ struct SimulateCommand: ParsableCommand {
                 }
             }
             try show(outcome, number)
-            if let report { try ReportFiles.write(outcome.record, to: report) }
+            if let report {
+                let page = try ReportFiles.write(outcome.record, to: report)
+                if !json, seeds == 1 { say("  report: \(page)") }
+            }
             if outcome.exitCode != 0, !keepGoing { break }
             if !json, seeds > 1, Date().timeIntervalSince(shown) > 5 {
                 shown = Date()
@@ -202,14 +205,17 @@ enum ScenarioFile {
 
 /// What is written of a run.
 enum ReportFiles {
-    /// Writes the run as JSON.
-    static func write(_ record: RunRecord, to directory: String) throws {
+    /// Writes the run's page, and beside it the same as JSON. Returns the page's path.
+    @discardableResult
+    static func write(_ record: RunRecord, to directory: String) throws -> String {
         try FileManager.default.createDirectory(
             atPath: directory, withIntermediateDirectories: true)
         let base = "\(directory)/\(record.scenario)-\(record.seed)"
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys]
         try encoder.encode(record).write(to: URL(fileURLWithPath: base + ".json"))
+        try Data(ReportPage.html(record).utf8).write(to: URL(fileURLWithPath: base + ".html"))
+        return base + ".html"
     }
 
     static func line(_ outcome: SimulationOutcome, seed: UInt64) -> String {

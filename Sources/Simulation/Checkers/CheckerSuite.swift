@@ -18,6 +18,8 @@ package struct CheckerSettings: Sendable {
     package var supply: UInt128?
     package var bounds = Observation.Sizes(
         mailbox: 1 << 16, unverified: 0, pool: 65_536, poolBytes: 64 << 20, blocksAboveFinal: 0)
+    /// Whether the run shows what reaches each node, and so what it could prove.
+    package var seesMessages = false
     /// How soon after the last fault every node must have a new final block, in nanoseconds.
     package var recovery: UInt64
 

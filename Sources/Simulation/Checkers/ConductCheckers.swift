@@ -92,6 +92,7 @@ struct EvidenceChecker: Checker {
     }
 
     mutating func observe(_ seen: Observed, _ settings: CheckerSettings) {
+        seesMessages = settings.seesMessages
         guard settings.isHonest(seen.node) else { return }
         switch seen.what {
         case .evidence(let guilty, let text):
@@ -106,7 +107,6 @@ struct EvidenceChecker: Checker {
                         "validator \(index) is honest, and node \(seen.node) accuses it: \(text)"))
             }
         case .canProve(let guilty, let text):
-            seesMessages = true
             let claim = Claim(node: seen.node, guilty: Int(guilty.rawValue))
             if provable[claim] == nil { provable[claim] = (seen.time, text) }
         case .stopped:

@@ -110,6 +110,7 @@ final class Simulator {
             recovery: (scenario.expect.recovery ?? .seconds(20)).unsigned)
         settings.mayBeDown = Set(scenario.expect.down).union(scenario.expect.refuses.keys)
         settings.supply = ledger.supply
+        settings.seesMessages = true
         settings.bounds.unverified = Replica.unverifiedPerPeer * count
         settings.bounds.pool = configuration.mempool.maximumCount
         settings.bounds.poolBytes = configuration.mempool.maximumBytes
