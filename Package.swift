@@ -130,6 +130,13 @@ let targets: [Target] =
                 "Adversary", "Simulation", logging, arguments, lifecycle, yams,
             ],
             swiftSettings: settings),
+        .executableTarget(
+            name: "prytany-chaos",
+            dependencies: [
+                "Primitives", "Consensus", "Replication", "Replica", "Adversary", "Simulation",
+                "SequencerNode", logging, arguments,
+            ],
+            swiftSettings: settings),
         // Tests
         .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: settings),
         tests("PrimitivesTests", ["Primitives"]),

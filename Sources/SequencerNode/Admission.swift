@@ -31,6 +31,8 @@ final class AdmissionService: @unchecked Sendable {
     private let thread = WorkerThread<Item>(
         name: "admission", bound: AdmissionService.bound, niceness: 2)
     private let admitted: @Sendable ([Admission]) -> Void
+    /// Told of a user's transaction before the user is.
+    private let acknowledging: @Sendable (Felt) -> Void
     /// Reads the newest stored state, until that moves on.
     private var executor: BlockExecutor?
     private var addresses = StorageAddressCache()
@@ -43,8 +45,10 @@ final class AdmissionService: @unchecked Sendable {
     init(
         cache: TransactionCache, chainID: ChainID, opaque: Bool, view: ChainView,
         context: @escaping @Sendable () -> BlockContext,
+        acknowledging: @escaping @Sendable (Felt) -> Void = { _ in },
         admitted: @escaping @Sendable ([Admission]) -> Void
     ) {
+        self.acknowledging = acknowledging
         self.cache = cache
         hasher = TransactionHasher(chainID: chainID)
         self.opaque = opaque
@@ -76,7 +80,9 @@ final class AdmissionService: @unchecked Sendable {
     func decided(_ ticket: UInt64, _ verdict: MempoolVerdict) {
         guard let (hash, answer) = tickets.take(ticket) else { return }
         switch verdict {
-        case .accepted, .replaced: answer(.success(hash))
+        case .accepted, .replaced:
+            acknowledging(hash)
+            answer(.success(hash))
         case .duplicate: answer(.failure(.duplicateTransaction))
         case .nonceTooLow(let nonce), .nonceTooHigh(let nonce, _):
             answer(.failure(.invalidNonce(accountNonce: Felt(nonce), got: .zero)))

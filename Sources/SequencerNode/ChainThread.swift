@@ -52,7 +52,7 @@ final class ChainThread: @unchecked Sendable {
     private let thread = WorkerThread<Item>(name: "chain", bound: 1 << 16, niceness: 2)
     private let storage = WorkerThread<StoreWork>(name: "storage", bound: 1 << 16, niceness: 5)
     private let answer: @Sendable (ExecutionResult) -> Void
-    private let stored: @Sendable ([FinalBlock], [BlockOutput]) -> Void
+    private let stored: @Sendable ([FinalBlock], [BlockOutput], [BlockHashWrite]) -> Void
     private let failed: @Sendable (String) -> Never
     private let view: ChainView
     private var overlay = TrieOverlay<ExecutionKey>()
@@ -69,7 +69,7 @@ final class ChainThread: @unchecked Sendable {
     init(
         store: ChainStore, tipHash: Felt, tipKey: ExecutionKey, hashingThreads: Int,
         answer: @escaping @Sendable (ExecutionResult) -> Void,
-        stored: @escaping @Sendable ([FinalBlock], [BlockOutput]) -> Void,
+        stored: @escaping @Sendable ([FinalBlock], [BlockOutput], [BlockHashWrite]) -> Void,
         failed: @escaping @Sendable (String) -> Never
     ) throws(StoreError) {
         self.store = store
@@ -195,7 +195,7 @@ final class ChainThread: @unchecked Sendable {
         } catch { failed("cannot store final blocks: \(error)") }
         let blocks = works.flatMap(\.blocks)
         thread.post(.stored(blocks.map(\.key)))
-        stored(blocks, works.flatMap(\.outputs))
+        stored(blocks, works.flatMap(\.outputs), works.flatMap(\.batch.blockHashes))
     }
 
     /// Storage holds these now: their layers are no longer read.

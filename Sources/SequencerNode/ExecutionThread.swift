@@ -15,14 +15,14 @@ final class ExecutionThread: @unchecked Sendable {
     private let hash: @Sendable (HashWork) -> Void
     private let dropHash: @Sendable (ExecutionKey) -> Void
     private let commit: @Sendable (PendingCommit) -> Void
-    private let finalised: @Sendable ([Digest]) -> Void
+    private let finalised: @Sendable (FinalBlock, [Digest]) -> Void
 
     init(
         engine: any ExecutionEngine, answer: @escaping @Sendable (ExecutionResult) -> Void,
         hash: @escaping @Sendable (HashWork) -> Void,
         drop: @escaping @Sendable (ExecutionKey) -> Void,
         commit: @escaping @Sendable (PendingCommit) -> Void,
-        finalised: @escaping @Sendable ([Digest]) -> Void
+        finalised: @escaping @Sendable (FinalBlock, [Digest]) -> Void
     ) {
         self.engine = engine
         self.answer = answer
@@ -49,7 +49,8 @@ final class ExecutionThread: @unchecked Sendable {
         case .commit(var pending):
             for index in pending.blocks.indices {
                 pending.blocks[index].output = engine.output(pending.blocks[index].block.key)
-                finalised(pending.blocks[index].output.transactionHashes)
+                finalised(
+                    pending.blocks[index].block, pending.blocks[index].output.transactionHashes)
             }
             commit(pending)
         case .stored(let keys): engine.stored(keys)

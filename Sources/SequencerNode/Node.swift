@@ -27,6 +27,10 @@ package struct NodeOptions: Sendable {
     package var unpaced = false
     /// Signs nothing and touches no log of its own: for a validator whose log is lost.
     package var follows = false
+    /// What stands between the replica and the world; nil in every program that is shipped.
+    package var interposer: (any LoopInterposer)?
+    /// How far this node's wall clock is off, for tests.
+    package var clockOffsetSeconds: Int64 = 0
 
     package init(
         payloadRate: Int = 0, payloadBytes: Int = 256, unpaced: Bool = false,

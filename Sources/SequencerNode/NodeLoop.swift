@@ -30,6 +30,13 @@ final class NodeLoop: @unchecked Sendable {
         var halt: @Sendable (HaltReason) -> Void
     }
 
+    /// What a program for testing puts between the replica and the world.
+    struct Interposition: Sendable {
+        let interposer: any LoopInterposer
+        let clockOffsetSeconds: Int64
+        let delays = DelayLine()
+    }
+
     /// Inputs that wait; over it, what peers send is dropped and counted.
     static let mailboxBound = 1 << 16
 
@@ -43,10 +50,18 @@ final class NodeLoop: @unchecked Sendable {
     /// Turns posted to the log and not yet departed.
     private let outstanding = Atomic<Int>(0)
     private var effects: [ReplicaEffect] = []
+    let interposition: Interposition?
+    /// When the interposer is ticked, and when the sizes are shown to it, next.
+    private var nextTick = Tick(0)
+    private var nextSizes = Tick(0)
+    /// What the interposer sends on its own account in this turn.
+    private var interposed: [InterposedDeparture] = []
 
     init(
-        replica: Replica, peers: [PeerID], board: StatusBoard, logger: Logger
+        replica: Replica, peers: [PeerID], board: StatusBoard, logger: Logger,
+        interposition: Interposition? = nil
     ) {
+        self.interposition = interposition
         self.replica = replica
         self.peers = peers
         self.board = board
@@ -58,11 +73,15 @@ final class NodeLoop: @unchecked Sendable {
 
     func start(_ parts: Parts) {
         self.parts = parts
+        interposition?.delays.start()
         thread.start { [self] items in turn(items) }
         thread.post(.input(.start))
     }
 
-    func stop() { thread.stop() }
+    func stop() {
+        thread.stop()
+        interposition?.delays.stop()
+    }
 
     /// Results of our own threads: never dropped, bounded by what was asked of them.
     func post(_ input: ReplicaInput) { thread.post(.input(input)) }
@@ -84,7 +103,7 @@ final class NodeLoop: @unchecked Sendable {
     // MARK: - One turn
 
     private func turn(_ items: [Item]) -> Tick? {
-        let now = Moment(tick: SystemClock.tick(), unixSeconds: SystemClock.unixSeconds())
+        let now = SystemClock.moment(offsetSeconds: interposition?.clockOffsetSeconds ?? 0)
         effects.removeAll(keepingCapacity: true)
         for item in items {
             switch item {
@@ -96,14 +115,18 @@ final class NodeLoop: @unchecked Sendable {
             replica.step(.clock, now: now, into: &effects)
         }
         replica.step(.turnEnded, now: now, into: &effects)
-        carryOut()
+        if let interposition { interpose(interposition.interposer, now) }
+        carryOut(now)
         // After a halt there may be no further turn.
         let isUrgent = replica.halted != nil
         board.publish(replica.tip.height, isUrgent: isUrgent, now: now.tick) { picture in
             replica.describe(in: &picture, peerCount: peers.count, now: now.tick)
             picture.mailbox = thread.depth
         }
-        return replica.nextDeadline
+        guard let interposer = interposition?.interposer, interposer.tickNanoseconds != nil else {
+            return replica.nextDeadline
+        }
+        return replica.nextDeadline.map { min($0, nextTick) } ?? nextTick
     }
 
     private func take(_ event: TransportEvent, _ now: Moment) {
@@ -127,6 +150,11 @@ final class NodeLoop: @unchecked Sendable {
                 guard message.messageClass.rawValue == channel.rawValue else {
                     drop(index, "a \(message.messageClass) message on the \(channel) channel")
                     return
+                }
+                if let interposer = interposition?.interposer, interposer.interferes {
+                    let answer = interposer.heard(message, from: index, now: now)
+                    interposed += answer.departures
+                    guard answer.passes else { return }
                 }
                 replica.step(.received(message, from: index), now: now, into: &effects)
             } catch {
@@ -152,9 +180,11 @@ final class NodeLoop: @unchecked Sendable {
 
     // MARK: - Effects
 
-    private func carryOut() {
+    private func carryOut(_ now: Moment) {
         guard let parts else { return }
         var turn = LogTurn()
+        let isInterposed = interposition?.interposer.interferes == true
+        if interposition != nil { announce(&turn) }
         for effect in effects {
             switch effect {
             case .persist(let record):
@@ -166,6 +196,8 @@ final class NodeLoop: @unchecked Sendable {
             case .verify(let task, let checks): parts.verify(task, checks)
             case .execute(let command): parts.execution.post(.command(command))
             case .admit(let transactions, let peer): parts.admit(transactions, peer)
+            case .send where isInterposed, .broadcast where isInterposed:
+                depart(effect, now, parts, &turn)
             case .send(let message, let peer):
                 let bytes = message.encoded()
                 let channel = PeerChannel(message.messageClass)
@@ -191,9 +223,12 @@ final class NodeLoop: @unchecked Sendable {
             case .note(let note): report(note)
             case .halt(let reason):
                 logger.critical("node halts", metadata: ["reason": "\(reason)"])
+                interposition?.interposer.observe([.halted(reason)])
                 parts.halt(reason)
             }
         }
+        for departure in interposed { depart(departure, parts, &turn) }
+        interposed.removeAll(keepingCapacity: true)
         depart(turn, parts)
     }
 
@@ -214,6 +249,7 @@ final class NodeLoop: @unchecked Sendable {
     }
 
     private func report(_ note: ReplicaNote) {
+        interposition?.interposer.observe([.note(note)])
         switch note {
         case .enteredWindow(let window, let leader):
             logger.debug(
@@ -243,6 +279,96 @@ final class NodeLoop: @unchecked Sendable {
             logger.info("caught up", metadata: ["height": "\(height)"])
         }
     }
+}
+
+// MARK: - Interposition
+
+extension NodeLoop {
+    private func interpose(_ interposer: any LoopInterposer, _ now: Moment) {
+        if now.tick >= nextSizes {
+            nextSizes = now.tick.after(milliseconds: 1000)
+            interposer.observe([
+                .sizes(
+                    mailbox: thread.depth, unverified: replica.unverifiedCount,
+                    pool: replica.mempool.count, poolBytes: replica.mempool.byteCount,
+                    blocksAboveFinal: replica.blocksAboveFinal)
+            ])
+        }
+        guard interposer.interferes else { return }
+        interposer.rewrite(&effects, now: now)
+        guard let interval = interposer.tickNanoseconds, now.tick >= nextTick else { return }
+        nextTick = now.tick.after(nanoseconds: interval)
+        interposed += interposer.tick(now: now)
+    }
+
+    /// The first departure of a turn tells the observer of all that the turn sends.
+    private func announce(_ turn: inout LogTurn) {
+        guard let interposer = interposition?.interposer, !interposer.interferes else { return }
+        let events = effects.compactMap { effect -> NodeEvent? in
+            switch effect {
+            case .send(let message, _), .broadcast(let message): .departing(message)
+            default: nil
+            }
+        }
+        if !events.isEmpty { turn.departures.append { interposer.observe(events) } }
+    }
+
+    /// A message that the interposer may replace, for each peer.
+    private func depart(
+        _ effect: ReplicaEffect, _ now: Moment, _ parts: Parts, _ turn: inout LogTurn
+    ) {
+        guard let interposer = interposition?.interposer else { return }
+        let addressed: (message: PeerMessage, peers: [ValidatorIndex])
+        switch effect {
+        case .send(let message, let peer): addressed = (message, [peer])
+        case .broadcast(let message):
+            addressed = (
+                message, peers.indices.map { ValidatorIndex(UInt16($0)) }.filter { $0 != own }
+            )
+        default: return
+        }
+        for peer in addressed.peers {
+            for departure in interposer.departures(of: addressed.message, to: peer, now: now) {
+                depart(departure, parts, &turn)
+            }
+        }
+    }
+
+    private func depart(
+        _ departure: InterposedDeparture, _ parts: Parts, _ turn: inout LogTurn
+    ) {
+        guard let interposition, Int(departure.to.rawValue) < peers.count, departure.to != own
+        else { return }
+        let bytes: [UInt8]
+        let channel: PeerChannel
+        var event: NodeEvent?
+        switch departure.content {
+        case .message(let message):
+            bytes = message.encoded()
+            channel = PeerChannel(message.messageClass)
+            event = .departing(message)
+        case .bytes(let given, let messageClass):
+            bytes = given
+            channel = PeerChannel(messageClass)
+        }
+        let id = peers[Int(departure.to.rawValue)]
+        let send: Departure = { [event] in
+            if let event { interposition.interposer.observe([event]) }
+            parts.transport.send(bytes, on: channel, to: id)
+        }
+        let delay = departure.delayNanoseconds
+        guard delay > 0 else {
+            turn.departures.append(send)
+            return
+        }
+        // Not before what it depends on is durable: the delay counts from there.
+        turn.departures.append {
+            interposition.delays.add(
+                DelayLine.Entry(due: SystemClock.tick().after(nanoseconds: delay), depart: send))
+        }
+    }
+
+    private var own: ValidatorIndex? { replica.own }
 }
 
 extension PeerChannel {

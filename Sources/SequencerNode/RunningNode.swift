@@ -32,6 +32,7 @@ final class RunningNode: Service {
     private let verifier: WorkerThread<(UInt64, [ObjectCheck])>
     private let server: WorkerThread<ServeRequest>
     private let loop: NodeLoop
+    private let startHeight: Height
     private let transport: PeerTransport
     let rpcServer: RPCServer
     private let halted = AsyncStream<HaltReason>.makeStream(bufferingPolicy: .bufferingOldest(1))
@@ -128,9 +129,20 @@ final class RunningNode: Service {
             schedule: schedule, own: options.follows ? nil : index,
             signer: options.follows ? nil : ConsensusSigner(key: secret), tip: start.tip,
             finalHashes: start.hashes, genesisHash: start.genesisHash, records: records,
-            now: Moment(tick: SystemClock.tick(), unixSeconds: SystemClock.unixSeconds()))
+            now: SystemClock.moment(offsetSeconds: options.clockOffsetSeconds))
         let peers = genesis.validators.map { PeerID(Digest($0.publicKey)) }
-        let loop = NodeLoop(replica: replica, peers: peers, board: board, logger: logger)
+        let interposer = options.interposer
+        interposer?.begin(
+            InterposerPlace(
+                configuration: replica.configuration, committee: committee, schedule: schedule,
+                own: replica.own, signer: replica.own.map { _ in ConsensusSigner(key: secret) }))
+        let loop = NodeLoop(
+            replica: replica, peers: peers, board: board, logger: logger,
+            interposition: interposer.map {
+                NodeLoop.Interposition(
+                    interposer: $0, clockOffsetSeconds: options.clockOffsetSeconds)
+            })
+        startHeight = start.tip.height
         self.loop = loop
 
         // Threads.
@@ -144,7 +156,7 @@ final class RunningNode: Service {
                 configured: configuration.limits.hashingThreads,
                 cores: ProcessInfo.processInfo.activeProcessorCount),
             answer: { loop.post(.execution($0)) },
-            stored: { blocks, outputs in
+            stored: { blocks, outputs, blockHashes in
                 executionBox.value?.post(.stored(blocks.map(\.key)))
                 admissionBox.value?.renew()
                 let hashes = outputs.map(\.transactionHashes)
@@ -157,6 +169,9 @@ final class RunningNode: Service {
                 }
                 if !nonces.isEmpty { loop.post(.nonces(nonces)) }
                 if let last = blocks.last {
+                    interposer?.observe(
+                        blockHashes.map { .hashed($0.height, $0.hash) }
+                            + [.stored(last.body.height)])
                     board.stored(
                         height: last.body.height.rawValue,
                         transactions: UInt64(hashes.reduce(0) { $0 + $1.count }))
@@ -179,9 +194,13 @@ final class RunningNode: Service {
             engine: engine, answer: { loop.post(.execution($0)) },
             hash: { chain.post(.hash($0)) }, drop: { chain.post(.drop($0)) },
             commit: { chain.post(.commit($0)) },
-            finalised: { meter.finalised($0, at: SystemClock.tick()) })
+            finalised: { block, hashes in
+                meter.finalised(hashes, at: SystemClock.tick())
+                interposer?.observe([.finalised(block, transactions: hashes)])
+            })
         executionBox.value = execution
         let prices = genesis.executionPrices
+        let clockOffset = options.clockOffsetSeconds
         let chainID = genesis.chainID
         admission = AdmissionService(
             cache: cache, chainID: chainID, opaque: opaque, view: try store.openView(),
@@ -189,10 +208,13 @@ final class RunningNode: Service {
                 BlockContext(
                     info: BlockInfo(
                         number: Height(board.current.storedHeight + 1),
-                        timestamp: SystemClock.unixSeconds(), sequencerAddress: Felt(1),
+                        timestamp: SystemClock.moment(offsetSeconds: clockOffset).unixSeconds,
+                        sequencerAddress: Felt(1),
                         gasPrices: prices, l1DataAvailabilityMode: .blob,
                         starknetVersion: StarknetVersion(0, 13, 5)), chainID: chainID)
-            }, admitted: { loop.post(.admitted($0)) })
+            },
+            acknowledging: { interposer?.observe([.acknowledging(Digest($0))]) },
+            admitted: { loop.post(.admitted($0)) })
         admissionBox.value = admission
         verifier = WorkerThread(name: "signatures", bound: 1 << 16)
         server = WorkerThread(name: "serve", bound: 64, niceness: 5)
@@ -264,6 +286,7 @@ final class RunningNode: Service {
     }
 
     func run() async throws {
+        options.interposer?.observe([.started(startHeight)])
         log.start()
         chain.start()
         execution.start()
@@ -315,6 +338,7 @@ final class RunningNode: Service {
         log.stop()
         execution.stop()
         chain.stop()
+        options.interposer?.observe([.stopped])
     }
 
     /// Every queue's depth and what the replica shows, once a second.

@@ -1,5 +1,6 @@
 import Glibc
 package import Primitives
+import Replica
 
 /// The node's clocks.
 package enum SystemClock {
@@ -13,6 +14,13 @@ package enum SystemClock {
         var time = timespec()
         clock_gettime(CLOCK_REALTIME, &time)
         return UInt64(time.tv_sec)
+    }
+
+    /// Both clocks; the wall clock moved by so much.
+    static func moment(offsetSeconds: Int64) -> Moment {
+        let seconds = Int64(clamping: unixSeconds())
+        return Moment(
+            tick: tick(), unixSeconds: UInt64(clamping: seconds &+ offsetSeconds))
     }
 }
 

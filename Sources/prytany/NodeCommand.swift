@@ -20,12 +20,18 @@ struct NodeCommand: AsyncParsableCommand {
                 Follow the chain and sign nothing: for a validator whose consensus log is lost, \
                 until the next epoch.
                 """) var follow = false
+        @Option(help: .hidden) var byzantine: String?
         @Flag(help: .hidden) var supervised = false
         @Option(help: .hidden) var payloadRate: Int = 0
         @Option(help: .hidden) var payloadBytes: Int = 256
         @Flag(help: .hidden) var unpaced = false
 
         func run() async throws {
+            if let byzantine {
+                throw CommandFailure(
+                    "--byzantine \(byzantine): this binary is built without the chaos feature; "
+                        + "prytany-chaos has it")
+            }
             guard let level = Logger.Level(rawValue: logLevel) else {
                 throw CommandFailure("--log-level \(logLevel) is none of the known levels")
             }
