@@ -135,7 +135,7 @@ let targets: [Target] =
             name: "prytany-chaos",
             dependencies: [
                 "Primitives", "Consensus", "Replication", "Replica", "Adversary", "Simulation",
-                "SequencerNode", logging, arguments,
+                "SequencerNode", "Storage", logging, arguments,
             ],
             swiftSettings: settings),
         // Tests
