@@ -52,7 +52,7 @@ final class StarknetEngine: ExecutionEngine {
     private struct Block {
         let parent: ExecutionKey
         let info: BlockInfo
-        let base: StateView
+        var base: StateView
         var executor: BlockExecutor?
         var commitments = BlockCommitmentBuilder()
         var hashes: [Digest] = []
@@ -289,6 +289,8 @@ final class StarknetEngine: ExecutionEngine {
         for key in keys { blocks[key] = nil }
         committed = StateView(committed: reader)
         for (key, block) in blocks {
+            // Of a block that is under way, too: its layers pass to all that follow it.
+            blocks[key]?.base = block.base.committed(through: height, reader: reader)
             guard let sealed = block.sealed else { continue }
             blocks[key]?.sealed = Sealed(
                 diff: sealed.diff,
