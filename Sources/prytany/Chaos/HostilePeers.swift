@@ -22,9 +22,11 @@ final class HostilePeers: @unchecked Sendable {
 
     func start() { Thread.detachNewThread { [self] in work() } }
 
+    /// Waits until it has ended; a second call returns at once.
     func stop() {
         isStopping.store(true, ordering: .relaxed)
         ended.wait()
+        ended.signal()
     }
 
     private func work() {
