@@ -123,13 +123,14 @@ extension Simulator {
 
     /// Who leads as the node that is furthest sees it.
     var leaderNow: Int? {
-        let running = nodes.compactMap(\.replica)
-        guard
-            let best = running.max(by: {
-                $0.consensus.currentWindow < $1.consensus.currentWindow
-            })
-        else { return nil }
-        return Int(best.consensus.currentLeader.rawValue)
+        var best: (window: Window, leader: Int)?
+        for node in nodes {
+            guard let window = node.replica?.value.consensus.currentWindow,
+                let leader = node.replica?.value.consensus.currentLeader
+            else { continue }
+            if best.map({ $0.window < window }) ?? true { best = (window, Int(leader.rawValue)) }
+        }
+        return best?.leader
     }
 
     func backUp(_ node: SimulatedNode, for fault: Int) {
@@ -141,7 +142,7 @@ extension Simulator {
         backups[fault * nodes.count + node.index] = { node in
             // The backup may be put back more than once: each time a disk of its own.
             node.disk = disk.copy()
-            node.stored = stored
+            node.restore(stored: stored)
             node.certificates = certificates
             node.hashes = hashes
             node.ledger = ledger
