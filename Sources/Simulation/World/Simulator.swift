@@ -145,6 +145,7 @@ final class Simulator {
     ) -> ReplicaConfiguration {
         var consensus = ConsensusConfiguration()
         consensus.windowLength = scenario.timing.windowLength
+        consensus.pipelineDepth = scenario.timing.pipelineDepth
         consensus.deltaNanoseconds = scenario.timing.delta.unsigned
         consensus.slotNanoseconds = scenario.timing.slot.unsigned
         consensus.beatNanoseconds = scenario.timing.beat.unsigned
