@@ -208,18 +208,23 @@ extension Simulator {
             }
             return restart
         case .powerCut(_, let operation):
-            for node in targets {
+            // Who is off already has no power to lose.
+            let hit = targets.filter(\.isRunning)
+            for node in hit {
                 // Every other one comes right after a sync has returned.
                 if operation.isMultiple(of: 2) {
                     node.disk.failPower(
                         atOperation: node.disk.operations + Int(operation / 2),
                         afterBytes: Int(fate.uniform(below: 200)))
                 } else {
-                    after(operation * 100_000) { _ in node.diesAfterSync = true }
+                    let incarnation = node.incarnation
+                    after(operation * 100_000) { _ in
+                        if node.incarnation == incarnation { node.diesAfterSync = true }
+                    }
                 }
             }
             return { simulator in
-                for node in targets {
+                for node in hit {
                     if node.isRunning {
                         node.diesAfterSync = false
                         simulator.kill(node, .random(seed: simulator.fate.next()), "power cut")

@@ -19,7 +19,8 @@ extension Simulator {
         var malformed: WireError?
         var limits = LogLimits()
         limits.growthBytes = 0
-        limits.maximumSegmentBytes = 256 * 1024
+        // Small, so that segments come and go all the time.
+        limits.maximumSegmentBytes = 24 * 1024
         do throws(LogError) {
             let opened = try ConsensusLog.open(
                 directory: "log", chain: committee.chain, epoch: committee.epoch, limits: limits,
@@ -41,6 +42,9 @@ extension Simulator {
             emit(node, .refusedToStart("a log record: \(malformed)"))
             return
         }
+        #if MUTANTS
+            if Mutant.replayLeftOut.isActive { records = [] }
+        #endif
         node.groups = groups
         let tip = tip(of: node)
         var hashes: [Height: Digest] = [Height(0): Simulator.genesisHash]

@@ -48,7 +48,7 @@ final class SimulatedNode {
     let role: ByzantineRole?
 
     // What survives a crash.
-    var disk = MemoryFileSystem()
+    var disk = SimulatedNode.newDisk()
     private(set) var stored: [FinalBlock] = []
     private var storedPlaces: [Digest: Int] = [:]
     var certificates: [Height: Certificate] = [:]
@@ -129,6 +129,14 @@ final class SimulatedNode {
         deferred = []
         isPaused = false
         diesAfterSync = false
+    }
+
+    private static func newDisk() -> MemoryFileSystem {
+        #if MUTANTS
+            if Mutant.noFileSync.isActive { return MemoryFileSystem(lies: [.fileSync]) }
+            if Mutant.noDirectorySync.isActive { return MemoryFileSystem(lies: [.directorySync]) }
+        #endif
+        return MemoryFileSystem()
     }
 
     func store(_ block: FinalBlock) {

@@ -97,6 +97,12 @@ extension Simulator {
         {
             depart(turn, node)
         } else if !turn.isEmpty {
+            #if MUTANTS
+                if Mutant.voteBeforePersist.isActive {
+                    depart(turn, node)
+                    turn.departures = []
+                }
+            #endif
             node.logWaiting.append(turn)
             writeLog(node)
         }
