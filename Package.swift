@@ -109,6 +109,7 @@ let targets: [Target] =
                 "Primitives", "StarkField", "Execution", hummingbird, httpTypes, nioHTTPTypes,
                 nioCore, nioPosix, logging, metrics, lifecycle,
             ]),
+        testableLayer("LinkProxy", [nioCore, nioPosix]),
         // Layer 3
         layer("KernelBenchmarks", ["StarkField", "StarkCurve", "StarkHash"]),
         layer(
@@ -131,14 +132,14 @@ let targets: [Target] =
             dependencies: [
                 "Primitives", "WireCodec", "StarkField", "StarkCurve", "StarkHash", "StateTrie",
                 "Execution", "Consensus", "Replica", "Storage", "SequencerNode", "KernelBenchmarks",
-                "Adversary", "Simulation", logging, arguments, lifecycle, yams,
+                "Adversary", "Simulation", "LinkProxy", logging, arguments, lifecycle, yams,
             ],
             swiftSettings: settings),
         .executableTarget(
             name: "prytany-chaos",
             dependencies: [
                 "Primitives", "Consensus", "Replication", "Replica", "Adversary", "Simulation",
-                "SequencerNode", logging, arguments,
+                "SequencerNode", "Storage", logging, arguments,
             ],
             swiftSettings: settings),
         // Tests
@@ -180,6 +181,7 @@ let targets: [Target] =
         tests(
             "TransportTests",
             ["Primitives", "WireCodec", "Transport", "COpenSSL", nioCore, nioPosix, logging]),
+        tests("LinkProxyTests", ["LinkProxy", nioCore, nioPosix]),
         tests(
             "RPCTests",
             ["Primitives", "StarkField", "Execution", "RPC", logging, metrics, lifecycle]),

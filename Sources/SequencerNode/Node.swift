@@ -31,6 +31,8 @@ package struct NodeOptions: Sendable {
     package var interposer: (any LoopInterposer)?
     /// How far this node's wall clock is off, for tests.
     package var clockOffsetSeconds: Int64 = 0
+    /// The disk under the consensus log; tests give one that is slow.
+    package var logFileSystem: any LogFileSystem = PosixFileSystem()
 
     package init(
         payloadRate: Int = 0, payloadBytes: Int = 256, unpaced: Bool = false,

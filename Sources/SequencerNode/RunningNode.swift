@@ -92,7 +92,8 @@ final class RunningNode: Service {
                 // A chain that has blocks and no log has lost it; a follower says nothing that a
                 // log would have to remember.
                 mode: start.tip.height.rawValue > 0 && !options.follows
-                    ? .mustExist : .createIfMissing
+                    ? .mustExist : .createIfMissing,
+                fileSystem: options.logFileSystem
             ) { position, record in
                 do throws(WireError) {
                     let decoded = try ReplicaRecord(decoding: record.payload)

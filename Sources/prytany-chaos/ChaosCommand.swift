@@ -82,6 +82,7 @@ struct NodeCommand: AsyncParsableCommand {
                 payloadRate: payloadRate, payloadBytes: payloadBytes, unpaced: unpaced,
                 follows: follow)
             options.clockOffsetSeconds = clockOffset
+            options.logFileSystem = SlowFileSystem.ofEnvironment ?? options.logFileSystem
             let journal = try observe.map { try ObservationJournal(path: $0, node: node) }
             if role != nil || journal != nil {
                 options.interposer = ChaosInterposer(

@@ -9,7 +9,11 @@ final class ChildProcess {
     private(set) var exitStatus: Int32?
     private let lifeline: Int32
 
-    init(name: String, executable: String, arguments: [String], logPath: String) throws {
+    /// `environment` is added to what this process has.
+    init(
+        name: String, executable: String, arguments: [String], logPath: String,
+        environment: [String: String] = [:]
+    ) throws {
         self.name = name
         self.logPath = logPath
         var actions = posix_spawn_file_actions_t()
@@ -28,6 +32,8 @@ final class ChildProcess {
         posix_spawn_file_actions_addopen(
             &actions, 1, logPath, O_WRONLY | O_CREAT | O_APPEND, 0o644)
         posix_spawn_file_actions_adddup2(&actions, 1, 2)
+        // Sockets of this process are not the child's, whoever opened them.
+        Self.closeInherited(&actions)
         var attributes = posix_spawnattr_t()
         posix_spawnattr_init(&attributes)
         defer { posix_spawnattr_destroy(&attributes) }
@@ -41,8 +47,13 @@ final class ChildProcess {
         var pointers: [UnsafeMutablePointer<CChar>?] = ([executable] + arguments).map { strdup($0) }
         pointers.append(nil)
         defer { for pointer in pointers { free(pointer) } }
+        let inherited = ProcessInfo.processInfo.environment
+        var settings: [UnsafeMutablePointer<CChar>?] =
+            inherited.merging(environment) { $1 }.map { strdup("\($0)=\($1)") }
+        settings.append(nil)
+        defer { for setting in settings { free(setting) } }
         var id = pid_t()
-        let result = posix_spawn(&id, executable, &actions, &attributes, pointers, environ)
+        let result = posix_spawn(&id, executable, &actions, &attributes, pointers, settings)
         guard result == 0 else {
             throw CommandFailure(
                 "cannot start \(executable): \(String(cString: strerror(result)))")
@@ -51,6 +62,24 @@ final class ChildProcess {
     }
 
     deinit { close(lifeline) }
+
+    /// All but the three standard files. Swift's Glibc leaves the function out that does it in the
+    /// child; a system that has none gets what is open now marked, which misses what opens meanwhile.
+    private static func closeInherited(_ actions: inout posix_spawn_file_actions_t) {
+        typealias CloseFrom =
+            @convention(c) (
+                UnsafeMutablePointer<posix_spawn_file_actions_t>, Int32
+            ) -> Int32
+        if let symbol = dlsym(nil, "posix_spawn_file_actions_addclosefrom_np") {
+            let result = unsafeBitCast(symbol, to: CloseFrom.self)(&actions, 3)
+            precondition(result == 0, "posix_spawn_file_actions_addclosefrom_np gives \(result)")
+            return
+        }
+        let open = (try? FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd")) ?? []
+        for descriptor in open.compactMap({ Int32($0) }) where descriptor > 2 {
+            _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
+        }
+    }
 
     var isRunning: Bool {
         if exitStatus != nil { return false }

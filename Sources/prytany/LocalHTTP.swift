@@ -41,7 +41,7 @@ enum LocalHTTP {
     }
 
     /// A connected socket with time limits, or nil.
-    fileprivate static func connect(port: Int, milliseconds: Int) -> Int32? {
+    static func connect(port: Int, milliseconds: Int) -> Int32? {
         let socket = Glibc.socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         guard socket >= 0 else { return nil }
         var limit = timeval(tv_sec: milliseconds / 1000, tv_usec: milliseconds % 1000 * 1000)

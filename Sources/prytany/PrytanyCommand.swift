@@ -7,7 +7,7 @@ struct PrytanyCommand: AsyncParsableCommand {
         commandName: "prytany",
         abstract: "A decentralised sequencer for a Starknet rollup.",
         subcommands: [
-            SimulateCommand.self, ExploreCommand.self,
+            SimulateCommand.self, ChaosCommand.self, ExploreCommand.self,
             ClusterCommand.self, NodeCommand.self, KeysCommand.self, GenesisCommand.self,
             BenchCommand.self,
         ])

@@ -28,10 +28,15 @@ enum SignalPipe {
         }
     }
 
-    /// The next signal, waited for at most so long.
-    static func next(milliseconds: Int) -> Int32? {
-        var wait = pollfd(fd: readEnd, events: Int16(POLLIN), revents: 0)
-        guard poll(&wait, 1, Int32(clamping: milliseconds)) > 0 else { return nil }
+    /// The next signal, waited for at most so long, or until the given descriptor can be read.
+    static func next(milliseconds: Int, orReadable descriptor: Int32 = -1) -> Int32? {
+        var waits = [
+            pollfd(fd: readEnd, events: Int16(POLLIN), revents: 0),
+            pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0),
+        ]
+        guard poll(&waits, 2, Int32(clamping: milliseconds)) > 0, waits[0].revents != 0 else {
+            return nil
+        }
         var byte: UInt8 = 0
         return read(readEnd, &byte, 1) == 1 ? Int32(byte) : nil
     }

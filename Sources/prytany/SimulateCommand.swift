@@ -2,7 +2,6 @@ import Adversary
 import ArgumentParser
 import Foundation
 import Simulation
-import Yams
 
 struct SimulateCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -183,68 +182,5 @@ struct SimulateCommand: ParsableCommand {
                 format: "%llu of %llu seeds, %d failed, %.0f simulated seconds in %.1f s: %.0fx, "
                     + "%.0f seeds a minute", done, seeds, failed, Double(simulated) / 1e9, wall,
                 Double(simulated) / 1e9 / wall, Double(done) / wall * 60))
-    }
-}
-
-/// Scenario files, with errors that name the file and the key.
-enum ScenarioFile {
-    static func read(_ path: String) throws -> Scenario {
-        let text: String
-        do {
-            text = try String(contentsOfFile: path, encoding: .utf8)
-        } catch {
-            throw CommandFailure("cannot read the scenario \(path): \(error.localizedDescription)")
-        }
-        do {
-            return try YAMLDecoder().decode(Scenario.self, from: text)
-        } catch {
-            throw CommandFailure("\(path): \(error)")
-        }
-    }
-}
-
-/// What is written of a run.
-enum ReportFiles {
-    /// Writes the run's page, and beside it the same as JSON. Returns the page's path.
-    @discardableResult
-    static func write(_ record: RunRecord, to directory: String) throws -> String {
-        try FileManager.default.createDirectory(
-            atPath: directory, withIntermediateDirectories: true)
-        let base = "\(directory)/\(record.scenario)-\(record.seed)"
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys]
-        try encoder.encode(record).write(to: URL(fileURLWithPath: base + ".json"))
-        try Data(ReportPage.html(record).utf8).write(to: URL(fileURLWithPath: base + ".html"))
-        return base + ".html"
-    }
-
-    static func line(_ outcome: SimulationOutcome, seed: UInt64) -> String {
-        struct Line: Encodable {
-            var seed: UInt64
-            var exitCode: Int32
-            var traceHash: String
-            var height: UInt64
-            var transactions: UInt64
-            var simulatedSeconds: Double
-            var events: UInt64
-            var guilty: [Int]
-            var figures: [String: String]
-            var findings: [Finding]
-        }
-        let record = outcome.record
-        let line = Line(
-            seed: seed, exitCode: outcome.exitCode, traceHash: record.traceHash ?? "",
-            height: outcome.height, transactions: outcome.transactions,
-            simulatedSeconds: Double(outcome.simulated) / 1e9, events: outcome.events,
-            guilty: record.guilty,
-            figures: Dictionary(
-                record.figures.map { ($0.name, $0.value) }, uniquingKeysWith: { first, _ in first }),
-            findings: record.findings)
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys]
-        guard let data = try? encoder.encode(line) else {
-            preconditionFailure("a line of plain data cannot be encoded")
-        }
-        return String(decoding: data, as: UTF8.self)
     }
 }

@@ -48,9 +48,10 @@ final class TransferLoad: @unchecked Sendable {
             for (index, sender) in senders.enumerated() {
                 let receiver = senders[(index + 1) % senders.count].0
                 lanes[index % ports.count].append(
-                    Self.call(
+                    SignedTransfer(
                         sender: sender.0, secret: sender.1, receiver: receiver,
-                        nonce: UInt64(round), chain: chain))
+                        nonce: UInt64(round), chain: chain
+                    ).call)
             }
             let finished = lanes
             made.withLock { $0[round] = finished }
@@ -70,43 +71,6 @@ final class TransferLoad: @unchecked Sendable {
             }
         }
     }
-
-    private static func call(
-        sender: Felt, secret: SecretKey, receiver: Felt, nonce: UInt64, chain: Felt
-    ) -> String {
-        let bounds = ResourceBoundsMapping(
-            l1Gas: ResourceBounds(maxAmount: 10_000, maxPricePerUnit: 2_000_000_000),
-            l2Gas: ResourceBounds(maxAmount: 20_000_000, maxPricePerUnit: 2_000_000_000),
-            l1DataGas: ResourceBounds(maxAmount: 10_000, maxPricePerUnit: 2_000_000_000))
-        let calldata: [Felt] = [
-            1, WellKnownContracts.strk, TransferLoad.transferSelector, 3, receiver, 1, 0,
-        ]
-        var transaction = InvokeTransactionV3(
-            senderAddress: sender, calldata: calldata, signature: [], nonce: Felt(nonce),
-            resourceBounds: bounds, tip: 0, paymasterData: [], accountDeploymentData: [],
-            nonceDataAvailabilityMode: .l1, feeDataAvailabilityMode: .l1)
-        let hash = transaction.hash(chainID: chain)
-        let signature = ECDSA.sign(messageHash: hash, secretKey: secret)
-        transaction.signature = [signature.r, signature.s]
-        func list(_ values: [Felt]) -> String {
-            "[" + values.map { "\"\($0.hexString)\"" }.joined(separator: ",") + "]"
-        }
-        func bound(_ bound: ResourceBounds) -> String {
-            "{\"max_amount\":\"0x\(String(bound.maxAmount, radix: 16))\","
-                + "\"max_price_per_unit\":\"0x\(String(bound.maxPricePerUnit, radix: 16))\"}"
-        }
-        return """
-            {"jsonrpc":"2.0","id":\(nonce),"method":"starknet_addInvokeTransaction","params":[\
-            {"type":"INVOKE","version":"0x3","sender_address":"\(sender.hexString)",\
-            "calldata":\(list(calldata)),"signature":\(list(transaction.signature)),\
-            "nonce":"\(Felt(nonce).hexString)","resource_bounds":{"l1_gas":\(bound(bounds.l1Gas)),\
-            "l2_gas":\(bound(bounds.l2Gas)),"l1_data_gas":\(bound(bounds.l1DataGas))},\
-            "tip":"0x0","paymaster_data":[],"account_deployment_data":[],\
-            "nonce_data_availability_mode":"L1","fee_data_availability_mode":"L1"}]}
-            """
-    }
-
-    private static let transferSelector = Accounts.selector("transfer")
 
     /// One sender thread a node; each makes up what is due.
     func start() {
@@ -135,7 +99,7 @@ final class TransferLoad: @unchecked Sendable {
     }
 
     /// How often `"error"` occurs.
-    private static func errors(in answer: [UInt8]) -> Int {
+    static func errors(in answer: [UInt8]) -> Int {
         let word = Array("\"error\"".utf8)
         var count = 0
         for start in answer.indices where answer[start] == word[0] {

@@ -29,7 +29,7 @@ struct DependencyDirectionTests {
         ],
         "prytany-chaos": [
             "Primitives", "Consensus", "Replication", "Replica", "Adversary", "Simulation",
-            "SequencerNode", "WireCodec",
+            "SequencerNode", "Storage", "WireCodec",
         ],
         "KernelBenchmarks": ["StarkField", "StarkCurve", "StarkHash"],
         "SequencerNode": [

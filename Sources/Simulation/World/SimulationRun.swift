@@ -85,63 +85,15 @@ package enum Simulation {
             .init("bytes sent by a node", "\(bytes)"), .init("events", "\(simulator.events)"),
         ]
         for text in simulator.faults.notes { record.figures.append(.init("note", text)) }
-        let findings = record.findings
-        let violation = findings.filter { $0.property != .liveness }.min { $0.time < $1.time }
-        let stall = findings.first { $0.property == .liveness }
-        judge(&record, simulator, violation, stall, height, stoppedEarly)
-        let unmet = record.expectationsMet.contains(false)
-        record.passed = !unmet
-        var code: Int32 = 0
-        if unmet {
-            code = violation?.property.exitCode ?? stall?.property.exitCode ?? 1
-        }
+        let judgement = Judgement(
+            of: &record, scenario, height: height, neverDue: simulator.faults.neverDue,
+            stoppedEarly: stoppedEarly)
         return SimulationOutcome(
-            record: record, exitCode: code, events: simulator.events, simulated: simulator.now,
-            firstViolation: violation ?? stall, messages: simulator.links.messagesSent,
+            record: record, exitCode: judgement.exitCode, events: simulator.events,
+            simulated: simulator.now,
+            firstViolation: judgement.firstBreach, messages: simulator.links.messagesSent,
             bytesPerNode: bytes, height: height,
             transactions: simulator.recorder.finalTransactions)
-    }
-
-    private static func judge(
-        _ record: inout RunRecord, _ simulator: Simulator, _ violation: Finding?,
-        _ stall: Finding?, _ height: UInt64, _ stoppedEarly: Bool
-    ) {
-        let expect = simulator.scenario.expect
-        var lines: [(String, Bool)] = []
-        switch expect.verdict {
-        case .holds:
-            lines.append(("every property holds", violation == nil && stall == nil))
-        case .violation: lines.append(("agreement breaks", violation?.property == .agreement))
-        case .stall:
-            lines.append(("nothing becomes final", stall != nil && violation == nil))
-        case .broken:
-            lines.append(
-                ("agreement breaks or nothing becomes final", violation != nil || stall != nil))
-        }
-        if !stoppedEarly {
-            lines.append(("height \(expect.height) or more is final", height >= expect.height))
-            for validator in expect.guilty {
-                lines.append(
-                    (
-                        "evidence names validator \(validator)",
-                        record.guilty.contains(validator)
-                    ))
-            }
-            for index in simulator.faults.neverDue {
-                lines.append(
-                    (
-                        "fault \(index) came due: "
-                            + simulator.scenario.faults[index].action.title, false
-                    ))
-            }
-            for (node, text) in expect.refuses.sorted(by: { $0.key < $1.key }) {
-                let refused = record.nodes[node].lastEvents.contains {
-                    $0.contains("refused to start") && $0.contains(text)
-                }
-                lines.append(("node \(node) refuses to start: \(text)", refused))
-            }
-        }
-        record.expectations = lines
     }
 
     package static func hex(_ value: UInt64) -> String {
@@ -154,7 +106,7 @@ package enum Simulation {
         return "\(tenths / 10).\(tenths % 10) ms"
     }
 
-    private static func perSecond(_ count: UInt64, _ nanoseconds: UInt64) -> String {
+    package static func perSecond(_ count: UInt64, _ nanoseconds: UInt64) -> String {
         guard nanoseconds > 0 else { return "0" }
         let tenths = count * 10_000_000_000 / nanoseconds
         return "\(tenths / 10).\(tenths % 10)"

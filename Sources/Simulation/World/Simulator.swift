@@ -102,21 +102,10 @@ final class Simulator {
         isConnected = Array(repeating: false, count: total * total)
         connections = Array(repeating: 0, count: total * total)
         refusedUntil = Array(repeating: 0, count: total * total)
-        var settings = CheckerSettings(
-            powers: scenario.stakes, validatorOfNode: validators, byzantine: Set(roles.keys),
-            windowLength: scenario.timing.windowLength,
-            recovery: (scenario.expect.recovery ?? .seconds(20)).unsigned)
-        settings.mayBeDown = Set(scenario.expect.down).union(scenario.expect.refuses.keys)
+        var settings = CheckerSettings(scenario, validatorOfNode: validators)
+        settings.byzantine = Set(roles.keys)
         settings.supply = ledger.supply
         settings.seesMessages = true
-        settings.bounds.unverified = Replica.unverifiedPerPeer * count
-        settings.bounds.pool = configuration.mempool.maximumCount
-        settings.bounds.poolBytes = configuration.mempool.maximumBytes
-        // A slot keeps at most three openings; the window machine looks so far ahead.
-        settings.bounds.blocksAboveFinal =
-            Int(
-                scenario.timing.windowLength
-                    * (configuration.consensus.lookaheadWindows + 2)) * 3
         suite = CheckerSuite(settings)
         recorder = RunRecorder(
             powers: validators.map { scenario.stakes[$0] },
