@@ -4,6 +4,9 @@ import PackageDescription
 /// deploy/fuzz builds every layer with coverage.
 let isFuzzing = Context.environment["PRYTANY_FUZZ"] != nil
 
+/// deploy/mutants builds the replica and the simulator with switches for known bugs.
+let hasMutants = Context.environment["PRYTANY_MUTANTS"] != nil
+
 let settings: [SwiftSetting] =
     [
         .swiftLanguageMode(.v6),
@@ -12,6 +15,7 @@ let settings: [SwiftSetting] =
         .enableUpcomingFeature("InternalImportsByDefault"),
         .treatAllWarnings(as: .error),
     ] + (isFuzzing ? [.unsafeFlags(["-sanitize=fuzzer"])] : [])
+    + (hasMutants ? [.define("MUTANTS")] : [])
 
 func layer(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
     .target(name: name, dependencies: dependencies, swiftSettings: settings)
@@ -192,7 +196,7 @@ let targets: [Target] =
                 "Replica", "Storage", "Transport", "RPC",
             ], path: "Tests/FuzzTargets", swiftSettings: settings),
         tests("FuzzTests", ["FuzzTargets"]),
-    ] + fuzzer
+    ] + fuzzer + mutants
 
 /// libFuzzer's program, built by deploy/fuzz alone.
 var fuzzer: [Target] {
@@ -202,6 +206,17 @@ var fuzzer: [Target] {
             name: "prytany-fuzz", dependencies: ["FuzzTargets"], path: "Tests/Fuzzer",
             swiftSettings: settings,
             linkerSettings: [.unsafeFlags(["-sanitize=fuzzer"])])
+    ]
+}
+
+/// Runs the simulator against each known bug, built by deploy/mutants alone.
+var mutants: [Target] {
+    guard hasMutants else { return [] }
+    return [
+        .executableTarget(
+            name: "prytany-mutants",
+            dependencies: ["Primitives", "Adversary", "Simulation"], path: "Tests/Mutants",
+            swiftSettings: settings)
     ]
 }
 

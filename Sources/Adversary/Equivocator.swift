@@ -49,6 +49,7 @@ package struct Equivocator: Adversary {
         case .opening, .chunk, .header:
             let other = AdversaryEnvironment.side(of: peer) == 1 ? stream.second(of: message) : nil
             return [AdversaryDeparture(.message(other ?? message), to: peer)]
+                + (other.map { forged($0, to: peer) } ?? [])
         default: return [AdversaryDeparture(.message(message), to: peer)]
         }
     }
@@ -90,6 +91,30 @@ package struct Equivocator: Adversary {
         case .skipFrom(let window, let slot):
             guard slot.window(length: length) == window else { return [] }
             return show([.skipFrom(window, window.firstSlot(length: length))], to: peer)
+        }
+    }
+
+    /// Now and then the second block comes with certificates that this validator alone has signed, as
+    /// many times as there are validators. Who takes them for what they claim has a final block that
+    /// others lack.
+    private func forged(
+        _ message: PeerMessage, to peer: ValidatorIndex
+    ) -> [AdversaryDeparture] {
+        guard case .header(let header) = message,
+            header.value.opening.slot.window(length: length).rawValue % 2 == 1
+        else { return [] }
+        let reference = BlockReference(
+            slot: header.value.opening.slot, hash: ObjectHash.digest(of: header.value.hashInput))
+        let votes: [(Statement, Certificate.Kind)] = [
+            (.notar(reference), .notar(reference)), (.final(reference), .final(reference)),
+        ]
+        return votes.map { statement, kind in
+            let signed = environment.signed(statement)
+            let signer = Certificate.Signer(
+                index: environment.own, slot: reference.slot, signature: signed.signature)
+            let signers = Array(repeating: signer, count: environment.committee.powers.count)
+            return AdversaryDeparture(
+                .message(.certificate(Certificate(kind: kind, signers: signers))), to: peer)
         }
     }
 

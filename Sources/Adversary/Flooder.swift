@@ -29,7 +29,7 @@ package struct Flooder: Adversary {
         generator = SeededGenerator(seed: environment.seed)
     }
 
-    package var tickNanoseconds: UInt64? { 20_000_000 }
+    package var tickNanoseconds: UInt64? { 100_000_000 }
 
     package mutating func heard(
         _ message: PeerMessage, from peer: ValidatorIndex, now: Moment

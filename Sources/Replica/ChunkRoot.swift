@@ -14,7 +14,11 @@ package enum ChunkRoot {
     /// Whether a chunk's transactions are those that its leader signed for. The signature covers the
     /// root alone: whoever passes the chunk on could have changed the bytes.
     package static func fits(_ chunk: Chunk) -> Bool {
-        root(of: chunk.transactions.map { leaf($0.bytes) }) == chunk.header.value.transactionRoot
+        #if MUTANTS
+            if Mutant.chunkUnchecked.isActive { return true }
+        #endif
+        return root(of: chunk.transactions.map { leaf($0.bytes) })
+            == chunk.header.value.transactionRoot
     }
 
     package static func root(of leaves: [Digest]) -> Digest {

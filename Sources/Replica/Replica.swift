@@ -245,7 +245,7 @@ package struct Replica: Sendable {
         case .skipped(let window, let slot, let reason):
             effects.append(.note(.skipped(window, from: slot, reason: "\(reason)")))
         case .evidence(let evidence):
-            effects.append(.note(.evidence("\(evidence)", guilty: evidence.guilty)))
+            effects.append(.note(.evidence("\(evidence)", guilty: named(by: evidence))))
         case .wantBlock(let reference, let hints):
             want(reference, hints, now, &inputs, &effects)
         case .broadcastStatus(let status): effects.append(.broadcast(.status(status)))
@@ -255,6 +255,20 @@ package struct Replica: Sendable {
         case .contradiction(let reference):
             stop(.quorumContradictsExecution(reference), &effects)
         }
+    }
+
+    private var logsBodies: Bool {
+        #if MUTANTS
+            if Mutant.bodyNotLogged.isActive { return false }
+        #endif
+        return true
+    }
+
+    private func named(by evidence: Evidence) -> ValidatorIndex {
+        #if MUTANTS
+            if Mutant.evidenceNamesReporter.isActive, let own { return own }
+        #endif
+        return evidence.guilty
     }
 
     /// Signs a statement, makes it durable after what it rests on, and sends it (I1).
@@ -267,7 +281,7 @@ package struct Replica: Sendable {
             guard let node = tree.node(named: reference.hash), let body = node.body else {
                 preconditionFailure("a Notar for \(reference) without its body")
             }
-            if !node.isLogged {
+            if !node.isLogged, logsBodies {
                 effects.append(.persist(.body(body)))
                 tree.update(node.key) { $0.isLogged = true }
             }
@@ -300,6 +314,9 @@ package struct Replica: Sendable {
             case .opening(let opening):
                 let window = opening.value.slot.window(length: configuration.consensus.windowLength)
                 closedWindow = max(closedWindow ?? window, window)
+                #if MUTANTS
+                    if Mutant.leaderGoesOnAfterRestart.isActive { closedWindow = nil }
+                #endif
                 let key = ObjectHash.digest(of: opening.value.hashInput)
                 _ = tree.insert(
                     BlockNode(key: key, opening: opening, isOwn: true, isLogged: true))
@@ -359,6 +376,12 @@ package struct Replica: Sendable {
         guard height >= tip.height else { return }
         let length = configuration.consensus.windowLength
         let window = tip.reference.slot.window(length: length)
+        #if MUTANTS
+            if Mutant.logDiscardsTooMuch.isActive {
+                effects.append(.discardLog(below: consensus.firstUnclearedSlot))
+                return
+            }
+        #endif
         effects.append(.discardLog(below: window.firstSlot(length: length)))
     }
 

@@ -405,6 +405,12 @@ extension Replica {
         }
         let early =
             node.opening.value.timestamp > now.unixSeconds + Self.timestampLeadSeconds
+        #if MUTANTS
+            if Mutant.holdIsInvalid.isActive, expected == nil || early {
+                condemn(key, "this node's own view", now, &effects)
+                return
+            }
+        #endif
         if expected == nil || early {
             guard node.verdict == .none else { return }
             held += 1

@@ -38,7 +38,7 @@ extension Replica {
         for dead in tree.prune() {
             if dead.verdict == .held { held -= 1 }
             if dead.execution != .invalid {
-                if !dead.isReleased { mempool.returned(dead.identities) }
+                if !dead.isReleased, returnsTransactions { mempool.returned(dead.identities) }
                 effects.append(.execute(.drop(dead.key)))
             }
             if leader.block?.key == dead.key { leader.block = nil }
@@ -76,6 +76,13 @@ extension Replica {
         }
     }
 
+    private var returnsTransactions: Bool {
+        #if MUTANTS
+            if Mutant.returnedForgotten.isActive { return false }
+        #endif
+        return true
+    }
+
     // MARK: - Catch-up
 
     /// When to give up an unanswered request; nothing is asked while an answer is being executed.
@@ -105,8 +112,7 @@ extension Replica {
             return
         }
         guard
-            case .success(let statements) = range.certificate.judge(
-                committee, windowLength: configuration.consensus.windowLength),
+            case .success(let statements) = judged(range.certificate),
             case .final(let covered) = range.certificate.kind, covered.slot == last.slot
         else {
             catchUp.failed(peer, now: now.tick)
@@ -131,6 +137,16 @@ extension Replica {
             checks += self.checks(of: body, by: leader)
         }
         check(checks, then: .range(range), from: peer, &effects)
+    }
+
+    private func judged(
+        _ certificate: Certificate
+    ) -> Result<[SignedStatement], CertificateFault> {
+        #if MUTANTS
+            if Mutant.syncUnchecked.isActive { return .success(certificate.statements) }
+        #endif
+        return certificate.judge(
+            committee, windowLength: configuration.consensus.windowLength)
     }
 
     /// The certificate is good and every object is signed: the parents must link up to the block

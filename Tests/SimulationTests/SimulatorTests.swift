@@ -1,4 +1,5 @@
 import Adversary
+import Foundation
 import Simulation
 import Testing
 
@@ -92,5 +93,51 @@ struct SimulatorTests {
             seed: seed, roles: ByzantineRole.allCases.map(\.rawValue))
         let outcome = Simulation.run(scenario, seed: seed)
         #expect(outcome.exitCode == 0, "seed \(seed): \(outcome.record.findings)")
+    }
+
+    @Test("With half of the power Byzantine agreement breaks, and the guilty are named")
+    func tooMany() {
+        let scenario = calm {
+            $0.byzantine = [2: "equivocator", 3: "equivocator"]
+            var quality = LinkQuality()
+            quality.cut = true
+            $0.faults = [
+                Fault(
+                    .at(.milliseconds(100)), .link(from: [0], to: [1], quality, bothWays: true),
+                    lasting: .seconds(8))
+            ]
+            $0.expect.verdict = .broken
+        }
+        let outcome = Simulation.run(scenario, seed: 2)
+        #expect(outcome.firstViolation?.property == .agreement)
+        #expect(outcome.record.guilty == [2, 3])
+    }
+}
+
+/// Two processes, since the order of sets and dictionaries differs from one to the next.
+@Suite("The same seed gives the same run in every process")
+struct RepeatedRunTests {
+    @Test(arguments: [11, 12, 14, 20] as [UInt64])
+    func repeated(_ seed: UInt64) throws {
+        guard let binary = ProcessInfo.processInfo.environment["PRYTANY_BINARY"],
+            FileManager.default.isExecutableFile(atPath: binary)
+        else {
+            try Test.cancel("no program: set PRYTANY_BINARY to the built prytany")
+        }
+        func line() throws -> String {
+            let process = Process()
+            process.executableURL = URL(fileURLWithPath: binary)
+            process.arguments = ["simulate", "--seed", "\(seed)", "--json"]
+            let pipe = Pipe()
+            process.standardOutput = pipe
+            try process.run()
+            let data = pipe.fileHandleForReading.readDataToEndOfFile()
+            process.waitUntilExit()
+            #expect(process.terminationStatus == 0, "seed \(seed)")
+            return String(decoding: data, as: UTF8.self)
+        }
+        let first = try line()
+        #expect(first.contains("traceHash"))
+        #expect(try line() == first)
     }
 }

@@ -1,3 +1,7 @@
+#if MUTANTS
+    import Primitives
+#endif
+
 /// The constants of PROTOCOL section 2. Times in nanoseconds.
 package struct ConsensusConfiguration: Hashable, Sendable {
     /// L: slots of a window.
@@ -32,6 +36,9 @@ package struct ConsensusConfiguration: Hashable, Sendable {
     /// Timers scaled for window `windows` windows above that of the highest final block:
     /// min(1.5^max(0, windows - 1), cap), in integers.
     package func scaled(_ nanoseconds: UInt64, windowsAboveFinal windows: UInt64) -> UInt64 {
+        #if MUTANTS
+            if Mutant.timersNeverGrow.isActive { return nanoseconds }
+        #endif
         let (limit, overflow) = nanoseconds.multipliedReportingOverflow(by: factorCap)
         let cap = overflow ? UInt64.max : limit
         var value = nanoseconds

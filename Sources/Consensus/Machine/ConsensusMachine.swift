@@ -141,6 +141,9 @@ package struct ConsensusMachine: Sendable {
             guard accepts(slot: reference.slot) else { return false }
             guard let state = slots[reference.slot] else { return true }
             if state.notarised == reference, signed.signer != own { return false }
+            #if MUTANTS
+                if Mutant.voteCountedTwice.isActive { return true }
+            #endif
             return state.notars.vote(of: signed.signer)?.statement != signed.statement
         case .final(let reference):
             guard accepts(slot: reference.slot) else { return false }
@@ -335,7 +338,12 @@ package struct ConsensusMachine: Sendable {
         guard started, own != nil, !lostLog, VoteRules.mayStillNotarise(slot, self),
             let state = slots[slot],
             let block = state.blocks.first(where: {
-                state.verdict($0.reference.hash) == .valid && isWellPlaced($0)
+                #if MUTANTS
+                    if Mutant.twoNotars.isActive, $0.reference.hash == state.ownNotar {
+                        return false
+                    }
+                #endif
+                return state.verdict($0.reference.hash) == .valid && isWellPlaced($0)
             }),
             VoteRules.maySupport(slot, onParent: block.parent.slot, block.parent.hash, self)
         else { return }
@@ -349,6 +357,13 @@ package struct ConsensusMachine: Sendable {
         guard VoteRules.mayStillCertify(slot, self), let state = slots[slot],
             let reference = state.notarised
         else { return }
+        #if MUTANTS
+            if Mutant.noCertifiedAfterSkip.isActive,
+                let skip = windows[slot.window(length: length)]?.ownSkip, skip <= slot
+            {
+                return
+            }
+        #endif
         guard let block = state.block(reference.hash) else {
             want(reference, state.notarCertificate, now)
             return

@@ -226,6 +226,9 @@ extension ConsensusMachine {
         if isFirst { windows[window, default: WindowState()].heardFirst = true }
         guard window == currentWindow else { return }
         armSilenceTimer(now)
+        #if MUTANTS
+            if Mutant.beatResetsSlotTimer.isActive { armSlotTimer(now) }
+        #endif
         if isFirst { armSlotTimer(now) }
     }
 
@@ -268,12 +271,19 @@ extension ConsensusMachine {
         }
         if now >= nextStandstill {
             effects.append(.broadcastStatus(status))
-            let statements = ownStatements()
+            let statements = repeatedStatements
             if !statements.isEmpty { effects.append(.rebroadcastOwn(statements)) }
             standstillCount = min(standstillCount + 1, 4)
             nextStandstill = now.after(
                 nanoseconds: configuration.standstillInterval << standstillCount)
         }
+    }
+
+    private var repeatedStatements: [SignedStatement] {
+        #if MUTANTS
+            if Mutant.statementsSentOnce.isActive { return [] }
+        #endif
+        return ownStatements()
     }
 
     /// Each signer in turn, the lowest slots first.
@@ -395,6 +405,9 @@ extension ConsensusMachine {
         _ status: Status, to peer: ValidatorIndex, _ now: Tick,
         _ effects: inout [ConsensusEffect]
     ) {
+        #if MUTANTS
+            if Mutant.statusUnanswered.isActive { return }
+        #endif
         let index = Int(peer.rawValue)
         guard index < nextReply.count, peer != own, now >= nextReply[index] else { return }
         nextReply[index] = now.after(nanoseconds: configuration.deltaNanoseconds)
@@ -418,7 +431,7 @@ extension ConsensusMachine {
         // The peer passed these by a skip, and a block may stand on them nevertheless.
         for slot in places where slot < from { reply.add(slots[slot]?.notarCertificate) }
         var statements: [SignedStatement] = []
-        for signed in ownStatements() where reply.takes(bytes: Reply.statementBytes) {
+        for signed in repeatedStatements where reply.takes(bytes: Reply.statementBytes) {
             statements.append(signed)
         }
         guard !reply.certificates.isEmpty || !statements.isEmpty else { return }

@@ -211,6 +211,9 @@ extension ConsensusMachine {
         guard reported.count < ConsensusMachine.maximumReported,
             reported.insert(key).inserted
         else { return }
+        #if MUTANTS
+            if Mutant.evidenceUnsaid.isActive { return }
+        #endif
         evidenceCount += 1
         effects.append(.evidence(Evidence(offence: offence, first: first, second: second)))
     }

@@ -22,6 +22,14 @@ struct VoteBox: Sendable {
     ) -> Outcome {
         if votes.isEmpty { votes = Array(repeating: nil, count: committee) }
         let index = Int(signed.signer.rawValue)
+        #if MUTANTS
+            if Mutant.voteCountedTwice.isActive, votes[index]?.statement == signed.statement,
+                let position = tallies.firstIndex(where: { $0.hash == hash })
+            {
+                tallies[position].power.add(power)
+                return .counted(power: tallies[position].power)
+            }
+        #endif
         if let known = votes[index] {
             return known.statement == signed.statement ? .known : .conflict(known)
         }

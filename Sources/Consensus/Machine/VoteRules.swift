@@ -46,7 +46,10 @@ package enum VoteRules {
 
     /// 3w > 2W, in 128-bit integers.
     package static func isQuorum(_ power: PowerSum, of total: PowerSum) -> Bool {
-        power.isQuorum(of: total)
+        #if MUTANTS
+            if Mutant.majorityIsQuorum.isActive { return 2 * power.value > total.value }
+        #endif
+        return power.isQuorum(of: total)
     }
 
     // MARK: - Rule 1: Notar
@@ -61,7 +64,10 @@ package enum VoteRules {
 
     /// At most one Notar a slot, ever, and none at or below the top final block.
     package static func mayStillNotarise<View: VoteView>(_ slot: Slot, _ view: View) -> Bool {
-        slot > view.topFinalSlot && !view.hasNotarised(slot)
+        #if MUTANTS
+            if Mutant.twoNotars.isActive { return slot > view.topFinalSlot }
+        #endif
+        return slot > view.topFinalSlot && !view.hasNotarised(slot)
     }
 
     /// Whether a well-placed block at `slot` on this parent may have my Notar. First slot of a
@@ -146,6 +152,9 @@ package enum VoteRules {
     package static func finalVote<View: VoteView>(at slot: Slot, _ view: View) -> View.Name? {
         guard let name = view.certifiedName(at: slot), !view.hasVotedFinal(slot) else { return nil }
         let window = slot.window(length: view.windowLength)
+        #if MUTANTS
+            if Mutant.finalAfterSkip.isActive { return name }
+        #endif
         if let skip = view.ownSkip(of: window), skip <= slot { return nil }
         return name
     }
@@ -171,6 +180,17 @@ package enum VoteRules {
     package static func skipVote<View: VoteView>(
         _ window: Window, reason: Slot, _ view: View
     ) -> Slot? {
+        #if MUTANTS
+            if Mutant.skipAfterFinal.isActive, view.ownSkip(of: window) == nil {
+                return window.firstSlot(length: view.windowLength)
+            }
+            if Mutant.skipFromReason.isActive, view.ownSkip(of: window) == nil,
+                reason > view.lastOwnFinalSlot
+            {
+                return window.next.firstSlot(length: view.windowLength).rawValue > 0
+                    ? Slot(window.next.firstSlot(length: view.windowLength).rawValue - 1) : reason
+            }
+        #endif
         guard view.ownSkip(of: window) == nil, let first = firstUncertified(window, view),
             first >= reason, first > view.lastOwnFinalSlot
         else { return nil }

@@ -13,18 +13,27 @@ package struct Scenario: Hashable, Sendable, Decodable {
         package var emptyBlock = Span.milliseconds(500)
         package var standstill = Span.milliseconds(500)
         package var windowLength: UInt64 = 16
+        /// P: how far votes may run ahead of certificates, in slots (the simulator only).
+        package var pipelineDepth: UInt64 = 8
         package init() {}
 
         package init(from decoder: any Decoder) throws {
             let keys = try StrictKeys(
                 decoder,
-                known: ["delta", "slot", "beat", "empty-block", "standstill", "window-length"])
+                known: [
+                    "delta", "slot", "beat", "empty-block", "standstill", "window-length",
+                    "pipeline-depth",
+                ])
             delta = try keys.value("delta", or: delta)
             slot = try keys.value("slot", or: slot)
             beat = try keys.value("beat", or: beat)
             emptyBlock = try keys.value("empty-block", or: emptyBlock)
             standstill = try keys.value("standstill", or: standstill)
             windowLength = try keys.value("window-length", or: windowLength)
+            pipelineDepth = try keys.value("pipeline-depth", or: pipelineDepth)
+            guard (1...256).contains(pipelineDepth) else {
+                throw keys.fail("pipeline-depth \(pipelineDepth) is not in 1...256")
+            }
             guard (1...256).contains(windowLength) else {
                 throw keys.fail("window-length \(windowLength) is not in 1...256")
             }

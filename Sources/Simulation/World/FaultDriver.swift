@@ -123,13 +123,14 @@ extension Simulator {
 
     /// Who leads as the node that is furthest sees it.
     var leaderNow: Int? {
-        let running = nodes.compactMap(\.replica)
-        guard
-            let best = running.max(by: {
-                $0.consensus.currentWindow < $1.consensus.currentWindow
-            })
-        else { return nil }
-        return Int(best.consensus.currentLeader.rawValue)
+        var best: (window: Window, leader: Int)?
+        for node in nodes {
+            guard let window = node.replica?.value.consensus.currentWindow,
+                let leader = node.replica?.value.consensus.currentLeader
+            else { continue }
+            if best.map({ $0.window < window }) ?? true { best = (window, Int(leader.rawValue)) }
+        }
+        return best?.leader
     }
 
     func backUp(_ node: SimulatedNode, for fault: Int) {
@@ -141,7 +142,7 @@ extension Simulator {
         backups[fault * nodes.count + node.index] = { node in
             // The backup may be put back more than once: each time a disk of its own.
             node.disk = disk.copy()
-            node.stored = stored
+            node.restore(stored: stored)
             node.certificates = certificates
             node.hashes = hashes
             node.ledger = ledger
@@ -207,18 +208,23 @@ extension Simulator {
             }
             return restart
         case .powerCut(_, let operation):
-            for node in targets {
+            // Who is off already has no power to lose.
+            let hit = targets.filter(\.isRunning)
+            for node in hit {
                 // Every other one comes right after a sync has returned.
                 if operation.isMultiple(of: 2) {
                     node.disk.failPower(
                         atOperation: node.disk.operations + Int(operation / 2),
                         afterBytes: Int(fate.uniform(below: 200)))
                 } else {
-                    after(operation * 100_000) { _ in node.diesAfterSync = true }
+                    let incarnation = node.incarnation
+                    after(operation * 100_000) { _ in
+                        if node.incarnation == incarnation { node.diesAfterSync = true }
+                    }
                 }
             }
             return { simulator in
-                for node in targets {
+                for node in hit {
                     if node.isRunning {
                         node.diesAfterSync = false
                         simulator.kill(node, .random(seed: simulator.fate.next()), "power cut")

@@ -57,7 +57,7 @@ final class SimulatedKeys {
         return verdict
     }
 
-    private func digest(of input: HashInput) -> Digest {
+    func digest(of input: HashInput) -> Digest {
         if let known = digests[input] { return known }
         let digest = ObjectHash.digest(of: input)
         if digests.count >= Self.capacity { digests.removeAll(keepingCapacity: true) }

@@ -29,6 +29,17 @@ enum ThreadWork {
     case commit([FinalBlock], Certificate)
 }
 
+/// A replica in its place: an optional value would be copied whole wherever a part of it is read.
+final class ReplicaBox {
+    var value: Replica
+    init(_ value: Replica) { self.value = value }
+
+    /// Read where it lies, for the same reason.
+    var nextDeadline: Tick? {
+        withUnsafeMutablePointer(to: &value) { $0.pointee.nextDeadline }
+    }
+}
+
 /// A node: the shipped replica, the shipped log on a disk in memory, and models of the threads that
 /// execute, hash and store. Everything that a crash takes away is reset by `lose`.
 final class SimulatedNode {
@@ -37,14 +48,15 @@ final class SimulatedNode {
     let role: ByzantineRole?
 
     // What survives a crash.
-    var disk = MemoryFileSystem()
-    var stored: [FinalBlock] = []
+    var disk = SimulatedNode.newDisk()
+    private(set) var stored: [FinalBlock] = []
+    private var storedPlaces: [Digest: Int] = [:]
     var certificates: [Height: Certificate] = [:]
     var hashes: [Height: Digest] = [:]
     var ledger: SimulatedEngine.Ledger
 
     // What does not.
-    var replica: Replica?
+    var replica: ReplicaBox?
     var log: ConsensusLog?
     /// The highest slot in each written group, and where it starts.
     var groups: [(slot: Slot, position: LogPosition)] = []
@@ -117,6 +129,30 @@ final class SimulatedNode {
         deferred = []
         isPaused = false
         diesAfterSync = false
+    }
+
+    private static func newDisk() -> MemoryFileSystem {
+        #if MUTANTS
+            if Mutant.noFileSync.isActive { return MemoryFileSystem(lies: [.fileSync]) }
+            if Mutant.noDirectorySync.isActive { return MemoryFileSystem(lies: [.directorySync]) }
+        #endif
+        return MemoryFileSystem()
+    }
+
+    func store(_ block: FinalBlock) {
+        storedPlaces[block.reference.hash] = stored.count
+        stored.append(block)
+    }
+
+    /// Back to what a copy holds.
+    func restore(stored blocks: [FinalBlock]) {
+        stored = blocks
+        storedPlaces = [:]
+        for (place, block) in blocks.enumerated() { storedPlaces[block.reference.hash] = place }
+    }
+
+    func storedBlock(_ reference: BlockReference) -> FinalBlock? {
+        storedPlaces[reference.hash].map { stored[$0] }
     }
 
     /// The longest run of stored blocks from a height on that ends where a certificate is stored, in

@@ -39,7 +39,7 @@ package enum Simulation {
         let end = min(options.until ?? .max, scenario.duration.unsigned)
         let height = options.untilHeight ?? .max
         simulator.run(to: end) {
-            ($0.suite.isViolated && scenario.expect.verdict == .holds)
+            ($0.isViolated && scenario.expect.verdict == .holds)
                 || $0.recorder.highestFinal >= height
         }
         let stoppedEarly = simulator.now < scenario.duration.unsigned
