@@ -53,11 +53,21 @@ struct RoleTests {
                         BlockReference(
                             slot: header.value.opening.slot,
                             hash: ObjectHash.digest(of: header.value.hashInput)))
+                case .certificate: break
                 default: Issue.record("unexpected \(message)")
                 }
             }
         }
         #expect(references.count == 2)
+        // The claims of finality that go with the second block count one key many times over.
+        let certificates = departures.compactMap { departure -> Certificate? in
+            guard case .certificate(let certificate)? = departure.message else { return nil }
+            return certificate
+        }
+        for certificate in certificates {
+            #expect(certificate.signers.allSatisfy { $0.index == ValidatorIndex(0) })
+            #expect(certificate.signers.count == stage.environment().committee.powers.count)
+        }
     }
 
     @Test("An equivocator agrees with everyone, and so proves its own guilt")
