@@ -125,10 +125,13 @@ final class ChainThread: @unchecked Sendable {
         let parentHash: Felt
         if work.parent == tipKey {
             parentHash = tipHash
-        } else if let known = hashed[work.parent] {
+        } else if let known = hashed[work.parent],
+            // Storage of a block takes the layers of its rivals away before the replica drops them.
+            known.header == nil || overlay.contains(work.parent)
+        {
             parentHash = known.blockHash
         } else {
-            return  // Its branch has been dropped.
+            return  // Its branch can't become final any more.
         }
         do {
             let result: Hashed

@@ -15,7 +15,9 @@ struct SimulateCommand: ParsableCommand {
             """)
     @Option(help: "A scenario file; chaos/README.md explains its keys.") var scenario: String?
     @Option(help: "The seed, or the first of several.") var seed: UInt64 = 1
-    @Option(help: "How many seeds to run, one after the other.") var seeds: UInt64 = 1
+    @Option(help: "How many seeds to run.") var seeds: UInt64 = 1
+    @Option(help: "How many seeds to run at once. (default: one for each processor)")
+    var jobs: Int?
     @Option(help: "Validators of a drawn scenario.") var validators: Int?
     @Option(help: "End a run when a node has this height final.") var untilHeight: UInt64?
     @Option(help: "End a run at this time, for example 12s.") var until: String?
@@ -50,6 +52,12 @@ struct SimulateCommand: ParsableCommand {
                 options.without.insert(number)
             }
         }
+        if let jobs, !(1...256).contains(jobs) {
+            throw CommandFailure("--jobs \(jobs) is not in 1 to 256")
+        }
+        guard seeds > 0, seed.addingReportingOverflow(seeds).overflow == false else {
+            throw CommandFailure("--seeds \(seeds) from \(seed): there are no such seeds")
+        }
         if let validators, !(1...200).contains(validators) {
             throw CommandFailure("--validators \(validators) is not in 1 to 200")
         }
@@ -66,20 +74,26 @@ struct SimulateCommand: ParsableCommand {
         var simulated: UInt64 = 0
         var failures: [(seed: UInt64, code: Int32)] = []
         var done: UInt64 = 0
-        for number in seed..<(seed + seeds) {
-            let scenario =
-                given
+        let scenario = { @Sendable [validators] (number: UInt64) -> Scenario in
+            given
                 ?? DefaultMix.scenario(
                     seed: number, validators: validators,
                     roles: ByzantineRole.allCases.map(\.rawValue))
-            var outcome = Simulation.run(scenario, seed: number, options: options)
+        }
+        let pool = SeedPool(
+            seed..<(seed + seeds), jobs: jobs ?? ProcessInfo.processInfo.activeProcessorCount
+        ) { number in Simulation.run(scenario(number), seed: number, options: options) }
+        defer { pool.stop() }
+        while let (number, result) = pool.next() {
+            var outcome = result
             done += 1
             simulated += outcome.simulated
             outcome.record.command = command(number)
             if outcome.exitCode != 0 {
                 failures.append((number, outcome.exitCode))
                 if options.without.isEmpty, let found = outcome.firstViolation {
-                    outcome.record.failingPrefix = shrink(scenario, number, options, found)
+                    outcome.record.failingPrefix = shrink(
+                        scenario(number), number, options, found)
                 }
             }
             try show(outcome, number)

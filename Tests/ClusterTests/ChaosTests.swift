@@ -43,7 +43,7 @@ extension ClusterTests {
             defer { unlink(file) }
             for (arguments, reason) in [
                 (["none-such"], "no scenario none-such"), ([file], "'fualts' is no key"),
-                (["ten-regions"], "is for the simulator"), ([], "name a scenario"),
+                (["ten-regions"], "is for the simulator"), ([], "name scenarios"),
             ] {
                 let (status, said) = try Self.chaos(arguments)
                 #expect(status != 0)

@@ -159,7 +159,9 @@ struct DurabilityChecker: Checker {
 }
 
 /// No transaction is in the chain twice, and what was acknowledged is in it at the end. Users send
-/// again what they do not see included, so that only what the cluster forgets for good is lost.
+/// again what they do not see included, so that only what the cluster forgets for good is lost. A
+/// Byzantine leader may leave out what it likes for as long as it leads: what counts is the newest
+/// final block of an honest one.
 struct TransactionChecker: Checker {
     let property = Property.transactions
     private(set) var examined: UInt64 = 0
@@ -167,18 +169,24 @@ struct TransactionChecker: Checker {
     private var included: [Digest: Height] = [:]
     private var seenHeights: Set<Height> = []
     private var acknowledged: [Digest: (time: UInt64, node: Int)] = [:]
-    private var lastFinal: UInt64 = 0
+    private var leaders: [UInt64: Int] = [:]
+    private var lastHonestFinal: UInt64 = 0
 
     mutating func observe(_ seen: Observed, _ settings: CheckerSettings) {
         guard settings.isHonest(seen.node) else { return }
         switch seen.what {
+        case .enteredWindow(let window, let leader):
+            leaders[window.rawValue] = Int(leader.rawValue)
         case .acknowledged(let transaction):
             if acknowledged[transaction] == nil {
                 acknowledged[transaction] = (seen.time, seen.node)
             }
-        case .finalised(let height, _, _, let transactions):
+        case .finalised(let height, let reference, _, let transactions):
             guard seenHeights.insert(height).inserted else { return }
-            lastFinal = seen.time
+            let window = reference.slot.rawValue / settings.windowLength
+            if let leader = leaders[window], !settings.byzantine.contains(leader) {
+                lastHonestFinal = seen.time
+            }
             for transaction in transactions {
                 examined += 1
                 if let before = included.updateValue(height, forKey: transaction) {
@@ -196,7 +204,7 @@ struct TransactionChecker: Checker {
         guard let healed = end.healed, healed + settings.recovery <= end.time else { return }
         // While nothing becomes final nothing is lost either: that is a stall.
         let missing = acknowledged.filter {
-            $0.value.time + settings.recovery <= lastFinal && included[$0.key] == nil
+            $0.value.time + settings.recovery <= lastHonestFinal && included[$0.key] == nil
         }.sorted { ($0.value.time, $0.key) < ($1.value.time, $1.key) }
         examined += UInt64(acknowledged.count)
         for (transaction, place) in missing {

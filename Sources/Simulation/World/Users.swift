@@ -2,8 +2,8 @@ import Mempool
 import Primitives
 import Replica
 
-/// Users who pay each other through any node, and send again, to another node, what they do not see
-/// included.
+/// Users who pay each other through any node, and send again what they do not see included, through
+/// one node after the other: a Byzantine one may keep it to itself.
 struct Users {
     private struct Sent {
         let account: Int
@@ -24,6 +24,8 @@ struct Users {
     private var waiting: [[Sent]]
     private var place: [Digest: Int] = [:]
     private var turn = 0
+    /// The node that each account's user tries next.
+    private var nextNode: [Int]
     private(set) var sent: UInt64 = 0
     private(set) var includedCount: UInt64 = 0
 
@@ -33,6 +35,7 @@ struct Users {
         generator = SeededGenerator(seed: seed ^ 0x7573_6572)
         nonces = Array(repeating: 0, count: workload.accounts)
         waiting = Array(repeating: [], count: workload.accounts)
+        nextNode = Array(0..<workload.accounts)
     }
 
     var waitingCount: Int { waiting.reduce(0) { $0 + $1.count } }
@@ -87,8 +90,8 @@ struct Users {
                 simulator.now >= $0.at + patience
             }
             guard !due.isEmpty else { continue }
-            let count = UInt64(simulator.nodes.count)
-            let node = Int(simulator.users.generator.uniform(below: count))
+            let node = simulator.users.nextNode[account] % simulator.nodes.count
+            simulator.users.nextNode[account] += 1
             for index in simulator.users.waiting[account].indices {
                 simulator.users.waiting[account][index].at = simulator.now
             }

@@ -6,8 +6,8 @@ import Simulation
 import StarkField
 import Synchronization
 
-/// Users who pay each other through any node's JSON-RPC, and send again, through another node, what
-/// they do not see included: as the simulator's users do. On a thread of their own.
+/// Users who pay each other through any node's JSON-RPC, and send again what they do not see
+/// included, through one node after the other: as the simulator's users do. On a thread of their own.
 final class ChaosUsers: @unchecked Sendable {
     private struct Sent {
         let hash: Digest
@@ -41,6 +41,8 @@ final class ChaosUsers: @unchecked Sendable {
     private var waiting: [[Sent]]
     private var owner: [Digest: Int] = [:]
     private var turn = 0
+    /// The node that each account's user tries next.
+    private var nextNode: [Int]
 
     init(_ folder: ChaosFolder, _ workload: Scenario.Workload, seed: UInt64) throws {
         guard let chain = Felt(shortString: ChaosFolder.chainName) else {
@@ -53,6 +55,7 @@ final class ChaosUsers: @unchecked Sendable {
         generator = SeededGenerator(seed: seed ^ 0x7573_6572)
         nonces = Array(repeating: 0, count: accounts.count)
         waiting = Array(repeating: [], count: accounts.count)
+        nextNode = Array(accounts.indices)
     }
 
     var sent: UInt64 { sentCount.load(ordering: .relaxed) }
@@ -149,7 +152,8 @@ final class ChaosUsers: @unchecked Sendable {
             guard waiting[account].contains(where: { now >= $0.at + Self.patience }) else {
                 continue
             }
-            let gateway = gateways[Int(generator.uniform(below: UInt64(gateways.count)))]
+            let gateway = gateways[nextNode[account] % gateways.count]
+            nextNode[account] += 1
             for index in waiting[account].indices { waiting[account][index].at = now }
             gateway.send(waiting[account].map(\.call))
         }
