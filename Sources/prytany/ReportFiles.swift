@@ -13,6 +13,8 @@ enum ScenarioFile {
         }
         do {
             return try YAMLDecoder().decode(Scenario.self, from: text)
+        } catch DecodingError.dataCorrupted(let context) where context.underlyingError != nil {
+            throw CommandFailure("\(path): \(context.underlyingError.map { "\($0)" } ?? "")")
         } catch {
             throw CommandFailure("\(path): \(error)")
         }

@@ -55,6 +55,24 @@ struct ScenarioTests {
             ("name: a\nstory: b\nduration: 5", "no length of time"),
             ("name: a\nstory: b\nvalidators: 0", "validators 0"),
             ("name: a\nstory: b\nlinks: {loss: 3}", "loss"),
+            ("name: a\nstory: b\nlinks: {cut: true}", "cut is for a fault"),
+            ("name: a\nstory: b\nbyzantine: {1: nonsense}", "the role 'nonsense'"),
+            ("name: a\nstory: b\ntiming: {window-length: 1}", "window-length 1"),
+            ("name: a\nstory: b\nfaults: [{at: 3s, height: 9, kill: 0}]", "at, height"),
+            ("name: a\nstory: b\nfaults: [{at: -3s, kill: 0}]", "before the start"),
+            ("name: a\nstory: b\nfaults: [{at: 3s, kill: 0, for: -1s}]", "for -1s"),
+            (
+                "name: a\nstory: b\nfaults: [{at: 3s, clock: {nodes: [0], by: 20ms}}]",
+                "whole seconds"
+            ),
+            (
+                "name: a\nstory: b\nfaults: [{at: 3s, old-backup: {nodes: [0], by: 4s}}]",
+                "before the fault"
+            ),
+            (
+                "name: a\nstory: b\nfaults: [{when: {node: all, does: leads}, kill: leader}]",
+                "whoever does it"
+            ),
         ])
     func refuses(_ text: String, _ problem: String) {
         #expect {

@@ -40,7 +40,10 @@ package struct Judgement: Sendable {
         let findings = record.findings
         let violation = findings.filter { $0.property != .liveness }.min { $0.time < $1.time }
         let stall = findings.first { $0.property == .liveness }
-        var lines = [Self.verdict(scenario.expect.verdict, violation, stall)]
+        let stalled = Set(findings.filter { $0.property == .liveness }.flatMap(\.nodes))
+        let honest = record.nodes.indices.filter { record.nodes[$0].role == nil }
+        let isStill = stalled.isSuperset(of: honest)
+        var lines = [Self.verdict(scenario.expect.verdict, violation, stall, isStill)]
         if !stoppedEarly {
             lines += Self.ofWholeRun(record, scenario, height, neverDue)
         }
@@ -52,12 +55,13 @@ package struct Judgement: Sendable {
     }
 
     private static func verdict(
-        _ expected: Scenario.Expectation.Verdict, _ violation: Finding?, _ stall: Finding?
+        _ expected: Scenario.Expectation.Verdict, _ violation: Finding?, _ stall: Finding?,
+        _ isStill: Bool
     ) -> (String, Bool) {
         switch expected {
         case .holds: ("every property holds", violation == nil && stall == nil)
         case .violation: ("agreement breaks", violation?.property == .agreement)
-        case .stall: ("nothing becomes final", stall != nil && violation == nil)
+        case .stall: ("nothing becomes final", isStill && violation == nil)
         case .broken:
             ("agreement breaks or nothing becomes final", violation != nil || stall != nil)
         }

@@ -122,7 +122,7 @@ package struct Fault: Hashable, Sendable, Decodable {
         case partition([[Int]])
         /// Messages from some to others, with this quality; `bothWays` also back.
         case link(from: [Int], to: [Int], LinkQuality, bothWays: Bool)
-        /// Each sync takes this long.
+        /// Each sync takes so much longer.
         case slowDisk([FaultTarget], Span)
         /// Writes fail for want of room.
         case fullDisk([FaultTarget])
@@ -162,8 +162,7 @@ package struct Fault: Hashable, Sendable, Decodable {
     private static let actions = [
         "kill", "stop", "pause", "partition", "link", "slow-disk", "full-disk", "torn-log",
         "rot-log", "lose-log", "power-cut", "old-backup", "clock", "squeeze-memory", "flood",
-        "hostile-peer",
-        "wrong-genesis", "upgrade",
+        "hostile-peer", "wrong-genesis", "upgrade",
     ]
 
     private struct When: Decodable {
@@ -207,6 +206,11 @@ package struct Fault: Hashable, Sendable, Decodable {
     package init(from decoder: any Decoder) throws {
         let keys = try StrictKeys(
             decoder, known: ["at", "when", "height", "for"] + Fault.actions)
+        let times = ["at", "when", "height"].filter { keys.has($0) }
+        guard times.count <= 1 else {
+            throw keys.fail(
+                "a fault has one time or condition, not \(times.joined(separator: ", "))")
+        }
         if let time: Span = try keys.value("at") {
             trigger = .at(time)
         } else if let when: When = try keys.value("when") {
@@ -259,6 +263,36 @@ package struct Fault: Hashable, Sendable, Decodable {
         }
     }
 
+    /// What is wrong with it, if anything.
+    var problem: String? {
+        if let lasting, lasting.nanoseconds <= 0 { return "for \(lasting) is not above zero" }
+        switch trigger {
+        case .at(let time) where time.nanoseconds < 0: return "at \(time) is before the start"
+        case .when(_, _, let after) where after.nanoseconds < 0:
+            return "after \(after) is before the start"
+        case .when(.everyone, _, _), .when(.random, _, _):
+            return "when: a node's number, or leader for whoever does it"
+        default: break
+        }
+        switch action {
+        case .slowDisk(_, let span) where span.nanoseconds <= 0:
+            return "slow-disk: by \(span) is not above zero"
+        case .clock(_, let span)
+        where span.nanoseconds == 0 || span.nanoseconds % 1_000_000_000 != 0:
+            return "clock: by \(span) is not a number of whole seconds"
+        case .oldBackup(_, let taken):
+            guard case .at(let time) = trigger, taken.nanoseconds >= 0, taken < time else {
+                return "old-backup: by \(taken) must lie before the fault, which has a time (at)"
+            }
+        case .link(_, _, let quality, _) where quality.uplink != 0:
+            return "link: uplink is a key of links alone, since it is a node's and not a link's"
+        case .upgrade where lasting != nil:
+            return "upgrade: it takes as long as its nodes take, and has no for"
+        default: break
+        }
+        return nil
+    }
+
     /// The nodes that the fault names by number.
     var namedNodes: [Int] {
         var nodes = action.targets.compactMap { target -> Int? in
@@ -301,7 +335,7 @@ extension Fault.Action {
                 + (quality.cut
                     ? "cut"
                     : "\(quality.latency), loss \(Double(quality.loss) / 100)%")
-        case .slowDisk(_, let span): "each sync takes \(span)"
+        case .slowDisk(_, let span): "each sync takes \(span) longer"
         case .fullDisk: "disk full"
         case .tornLog: "killed, log torn"
         case .rotLog: "killed, log damaged"

@@ -1,3 +1,5 @@
+import Adversary
+
 /// A story that an operator fears, told once and played by two engines: the simulator, under virtual
 /// time, and the chaos runner, on real processes. `chaos/README.md` explains each key of the file.
 package struct Scenario: Hashable, Sendable, Decodable {
@@ -34,8 +36,8 @@ package struct Scenario: Hashable, Sendable, Decodable {
             guard (1...256).contains(pipelineDepth) else {
                 throw keys.fail("pipeline-depth \(pipelineDepth) is not in 1...256")
             }
-            guard (1...256).contains(windowLength) else {
-                throw keys.fail("window-length \(windowLength) is not in 1...256")
+            guard (2...256).contains(windowLength) else {
+                throw keys.fail("window-length \(windowLength) is not in 2...256")
             }
             for span in [delta, slot, beat, emptyBlock, standstill] where span.nanoseconds <= 0 {
                 throw keys.fail("a time of \(span) is not above zero")
@@ -54,6 +56,7 @@ package struct Scenario: Hashable, Sendable, Decodable {
         package init(from decoder: any Decoder) throws {
             let keys = try StrictKeys(decoder, known: ["sync"])
             sync = try keys.value("sync", or: sync)
+            guard sync.nanoseconds >= 0 else { throw keys.fail("sync \(sync) is below zero") }
         }
     }
 
@@ -175,6 +178,20 @@ package struct Scenario: Hashable, Sendable, Decodable {
         guard !stakes.isEmpty, stakes.allSatisfy({ (1...1 << 53).contains($0) }) else {
             throw refuse("stakes", "each is from 1 to 2^53")
         }
+        guard stakes.count <= 200 else {
+            throw refuse("stakes", "\(stakes.count) validators; there can be 200")
+        }
+        for (validator, role) in byzantine.sorted(by: { $0.key < $1.key })
+        where ByzantineRole(rawValue: role) == nil {
+            throw refuse(
+                "byzantine",
+                "validator \(validator) has the role '\(role)'; known are "
+                    + ByzantineRole.allCases.map(\.rawValue).joined(separator: ", "))
+        }
+        guard !links.cut else { throw refuse("links", "cut is for a fault, which ends") }
+        if let recovery = expect.recovery, recovery.nanoseconds <= 0 {
+            throw refuse("expect", "recovery \(recovery) is not above zero")
+        }
         guard duration.nanoseconds > 0 else { throw refuse("duration", "must be above zero") }
         guard !engines.isEmpty else { throw refuse("engines", "names none") }
         let named =
@@ -184,7 +201,8 @@ package struct Scenario: Hashable, Sendable, Decodable {
             throw refuse(
                 "", "node \(node) is named, and there are nodes 0 to \(stakes.count - 1)")
         }
-        for fault in faults {
+        for (index, fault) in faults.enumerated() {
+            if let problem = fault.problem { throw refuse("faults.[\(index)]", problem) }
             if case .at(let time) = fault.trigger, time > duration {
                 throw refuse("faults", "a fault at \(time) after the end, at \(duration)")
             }

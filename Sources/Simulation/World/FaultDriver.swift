@@ -70,8 +70,9 @@ struct FaultDriver {
         guard !due.isEmpty else { return }
         armed = kept
         for entry in due {
-            // At once, but after what is under way.
-            simulator.after(0) { $0.apply(entry.fault, entry.index, by: node) }
+            // At once, but after what is under way. A height makes nobody the leader.
+            let actor: SimulatedNode? = if case .when = entry.fault.trigger { node } else { nil }
+            simulator.after(0) { $0.apply(entry.fault, entry.index, by: actor) }
         }
     }
 
@@ -81,7 +82,7 @@ struct FaultDriver {
         case .at: return false
         case .height(let height):
             if case .finalised(let reached, _, _, _) = seen.what {
-                return reached.rawValue >= height
+                return node.isHonest && reached.rawValue >= height
             }
             return false
         case .when(let target, let event, let after):
@@ -157,7 +158,7 @@ extension Simulator {
         let undo = carryOut(fault, index, targets)
         let title = fault.action.title
         let hit = hitNodes(fault.action, targets)
-        guard let lasting = fault.lasting else {
+        guard let lasting = length(fault, targets) else {
             // Without an end it is a state of things from now on, and what follows must hold with it.
             faults.ended(at: now)
             band(
@@ -172,6 +173,14 @@ extension Simulator {
             simulator.band(
                 RunRecord.Band(start: start, end: simulator.now, nodes: hit, title: title))
         }
+    }
+
+    /// From one node's upgrade to the next one's.
+    private static let upgradeStep: UInt64 = 3_000_000_000
+
+    private func length(_ fault: Fault, _ targets: [SimulatedNode]) -> Span? {
+        guard case .upgrade = fault.action else { return fault.lasting }
+        return Span(nanoseconds: Int64(UInt64(targets.count) * Self.upgradeStep))
     }
 
     private func hitNodes(_ action: Fault.Action, _ targets: [SimulatedNode]) -> [Int] {
@@ -275,13 +284,15 @@ extension Simulator {
             users.rate = rate
             return { $0.users.rate = before }
         case .upgrade:
-            var wait: UInt64 = 0
-            for node in targets {
-                after(wait) { simulator in
-                    simulator.stop(node)
-                    simulator.after(500_000_000) { $0.boot(node) }
+            for (turn, node) in targets.enumerated() {
+                // The other program, and the old one again: of one program here.
+                let begin = UInt64(turn) * Self.upgradeStep
+                for start in [begin, begin + Self.upgradeStep * 2 / 3] {
+                    after(start) { simulator in
+                        simulator.stop(node)
+                        simulator.after(500_000_000) { $0.boot(node) }
+                    }
                 }
-                wait += 3_000_000_000
             }
             return nil
         case .squeezeMemory, .hostilePeer, .wrongGenesis:

@@ -71,9 +71,19 @@ struct ChaosCommand: ParsableCommand {
             for file in files {
                 if !json { say("\(file.scenario.name)  seed \(seed)") }
                 let isQuiet = json
-                let verdict = try ChaosVerdict.take(
-                    file.scenario, path: file.path, seed: seed, programs: programs, keep: keep,
-                    progress: { line in if !isQuiet { say("  \(line)") } })
+                let verdict: ChaosVerdict
+                do {
+                    verdict = try ChaosVerdict.take(
+                        file.scenario, path: file.path, seed: seed, programs: programs,
+                        keep: keep, progress: { line in if !isQuiet { say("  \(line)") } })
+                } catch let error as ChaosInterruption {
+                    throw error
+                } catch {
+                    // The other scenarios are played all the same.
+                    complain("\(file.scenario.name): \(error)")
+                    failures.append((file.scenario.name, 1))
+                    continue
+                }
                 show(verdict)
                 if verdict.exitCode != 0 { failures.append((file.scenario.name, verdict.exitCode)) }
                 if let report {

@@ -55,7 +55,7 @@ struct ChaosFaults {
         case .at: return false
         case .height(let height):
             if case .finalised(let reached, _, _, _) = seen.what {
-                return reached.rawValue >= height
+                return isHonest && reached.rawValue >= height
             }
             return false
         case .when(let target, let event, let after):

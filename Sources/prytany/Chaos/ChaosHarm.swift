@@ -57,6 +57,7 @@ extension ChaosRun {
             let bound = try MemoryBound(process.processID, bytes: bytes)
             notes.append("memory is bounded by \(bound.name)")
             bounds.append((node, bound))
+            memoryBounds.append(bound)
         }
         let squeezed = bounds
         return { _ in

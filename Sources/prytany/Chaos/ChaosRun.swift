@@ -23,6 +23,7 @@ final class ChaosRun {
     /// Data folders that can be filled, by place.
     private(set) var rooms: [Int: DiskRoom] = [:]
     var hostilePeers: [HostilePeers] = []
+    var memoryBounds: [MemoryBound] = []
     var suite: CheckerSuite
     var recorder: RunRecorder
     var faults: ChaosFaults
@@ -143,7 +144,7 @@ final class ChaosRun {
     private func awaitEvent(milliseconds: Int, orObservation: Bool = false) throws {
         let number = SignalPipe.next(
             milliseconds: milliseconds, orReadable: orObservation ? feed.changes : -1)
-        if let number, number != SIGCHLD { throw CommandFailure("interrupted") }
+        if let number, number != SIGCHLD { throw ChaosInterruption() }
     }
 
     private func awaitStart() throws {
@@ -201,7 +202,9 @@ final class ChaosRun {
         default: break
         }
         for (index, fault) in faults.due(seen, isHonest: isHonest) {
-            try apply(fault, index, by: seen.node)
+            // A height makes nobody the leader.
+            let actor: Int? = if case .when = fault.trigger { seen.node } else { nil }
+            try apply(fault, index, by: actor)
         }
     }
 
@@ -271,6 +274,12 @@ final class ChaosRun {
             _ = try node.reap()
         }
         for room in rooms.values { room.unmount() }
+        for bound in memoryBounds { try bound.lift(nil) }
         try network.close()
     }
+}
+
+/// Somebody wants the whole command to end.
+struct ChaosInterruption: Error, CustomStringConvertible {
+    var description: String { "interrupted" }
 }

@@ -19,9 +19,10 @@ struct ChaosVerdict {
         let started = ContinuousClock.now
         let directory =
             NSTemporaryDirectory() + "prytany-chaos-\(scenario.name)-\(UUID().uuidString)"
+        var keep = keep
         defer {
             if keep {
-                progress("kept \(directory)")
+                complain("kept \(directory)")
             } else if FileManager.default.fileExists(atPath: directory) {
                 do {
                     try FileManager.default.removeItem(atPath: directory)
@@ -37,7 +38,8 @@ struct ChaosVerdict {
             end = min(run.now, scenario.duration.unsigned)
             try run.readChains(at: end)
         } catch {
-            // The failure is told, and nothing is left behind.
+            // The failure is told, and what the nodes wrote can be looked at.
+            keep = !(error is ChaosInterruption)
             try run.tearDown()
             throw error
         }

@@ -48,6 +48,7 @@ final class MemoryBound {
     }
     private let means: Means
     let name: String
+    private var isLifted = false
 
     init(_ process: pid_t, bytes: UInt64) throws {
         let root = "/sys/fs/cgroup"
@@ -82,7 +83,10 @@ final class MemoryBound {
         return Glibc.write(file, text, text.utf8.count) == text.utf8.count
     }
 
+    /// Once; `process` is the one that goes on.
     func lift(_ process: pid_t?) throws {
+        guard !isLifted else { return }
+        isLifted = true
         switch means {
         case .limit(let limited):
             // A process that has ended has no limits.
