@@ -48,8 +48,8 @@ package struct Equivocator: Adversary {
             }
         case .opening, .chunk, .header:
             let other = AdversaryEnvironment.side(of: peer) == 1 ? stream.second(of: message) : nil
-            return [AdversaryDeparture(.message(other ?? message), to: peer)]
-                + (other.map { forged($0, to: peer) } ?? [])
+            let version = other ?? message
+            return [AdversaryDeparture(.message(version), to: peer)] + forged(version, to: peer)
         default: return [AdversaryDeparture(.message(message), to: peer)]
         }
     }
@@ -94,14 +94,14 @@ package struct Equivocator: Adversary {
         }
     }
 
-    /// Now and then the second block comes with certificates that this validator alone has signed, as
-    /// many times as there are validators. Who takes them for what they claim has a final block that
-    /// others lack.
+    /// In every fourth window each side's block comes with certificates that this validator alone has
+    /// signed, as many times as there are validators. If both sides take them for what they claim, each
+    /// has a final block of its own.
     private func forged(
         _ message: PeerMessage, to peer: ValidatorIndex
     ) -> [AdversaryDeparture] {
         guard case .header(let header) = message,
-            header.value.opening.slot.window(length: length).rawValue % 2 == 1
+            header.value.opening.slot.window(length: length).rawValue % 4 == 1
         else { return [] }
         let reference = BlockReference(
             slot: header.value.opening.slot, hash: ObjectHash.digest(of: header.value.hashInput))

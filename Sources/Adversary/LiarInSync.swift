@@ -5,7 +5,8 @@ package import Replication
 
 /// Takes part honestly, and lies to whoever is behind: it claims absurd heights, so that everyone asks
 /// it, and answers with altered bodies, certificates short of signers, with one signer many times or
-/// for other blocks, blocks of its own rewritten, and ranges that do not link. Two answers of three are lies, so that it is not known by silence.
+/// for other blocks, blocks of its own rewritten, and ranges that do not link. Two answers of three are
+/// lies, so that it is not known by silence.
 package struct LiarInSync: Adversary {
     /// What it adds to its height.
     package static let exaggeration: UInt64 = 1 << 40
@@ -97,8 +98,8 @@ package struct LiarInSync: Adversary {
 
     private mutating func falsified(_ range: FinalRange) -> FinalRange {
         var blocks = range.blocks
-        switch generator.uniform(below: 5) {
-        case 4 where own(in: blocks) != nil: return rewritten(range)
+        switch generator.uniform(below: 7) {
+        case 4..<7 where own(in: blocks) != nil: return rewritten(range)
         case 0 where !blocks.isEmpty:
             let index = Int(generator.uniform(below: UInt64(blocks.count)))
             blocks[index] = altered(blocks[index])

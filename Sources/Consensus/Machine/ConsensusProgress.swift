@@ -273,7 +273,8 @@ extension ConsensusMachine {
             effects.append(.broadcastStatus(status))
             let statements = repeatedStatements
             if !statements.isEmpty { effects.append(.rebroadcastOwn(statements)) }
-            standstillCount = min(standstillCount + 1, 4)
+            // Seldom enough to feed no standstill, often enough to end one in which messages are lost.
+            standstillCount = min(standstillCount + 1, 2)
             nextStandstill = now.after(
                 nanoseconds: configuration.standstillInterval << standstillCount)
         }

@@ -144,6 +144,9 @@ extension Certificate: WireCodable {
         var previous: ValidatorIndex?
         for _ in 0..<count {
             let index = try reader.read(counter: ValidatorIndex.self)
+            #if MUTANTS
+                if Mutant.keyCountedTwice.isActive { previous = nil }
+            #endif
             if let previous, index <= previous { throw .invalid(what: "order of signers") }
             previous = index
             let slot: Slot

@@ -280,9 +280,14 @@ package struct Fault: Hashable, Sendable, Decodable {
         case .clock(_, let span)
         where span.nanoseconds == 0 || span.nanoseconds % 1_000_000_000 != 0:
             return "clock: by \(span) is not a number of whole seconds"
-        case .oldBackup(_, let taken):
+        case .oldBackup(let targets, let taken):
             guard case .at(let time) = trigger, taken.nanoseconds >= 0, taken < time else {
                 return "old-backup: by \(taken) must lie before the fault, which has a time (at)"
+            }
+            for target in targets {
+                guard case .node = target else {
+                    return "old-backup: its nodes are numbers, since a backup is one node's"
+                }
             }
         case .link(_, _, let quality, _) where quality.uplink != 0:
             return "link: uplink is a key of links alone, since it is a node's and not a link's"

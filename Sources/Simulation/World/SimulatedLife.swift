@@ -20,7 +20,7 @@ extension Simulator {
         var limits = LogLimits()
         limits.growthBytes = 0
         // Small, so that segments come and go all the time.
-        limits.maximumSegmentBytes = 24 * 1024
+        limits.maximumSegmentBytes = 6 * 1024
         do throws(LogError) {
             let opened = try ConsensusLog.open(
                 directory: "log", chain: committee.chain, epoch: committee.epoch, limits: limits,
