@@ -3,8 +3,8 @@ import NIOPosix
 
 // The network between processes on one machine, with the faults of a real one.
 //
-// Each ordered pair of places (from, to) has a listening port of its own on loopback, and the node at
-// `from` is told that `to` is there. So the proxy knows who speaks to whom without a look at the
+// Each ordered pair of places (from, to) has a listening port of its own, on loopback unless it is
+// told another address, and the node at `from` is told that `to` is there. So the proxy knows who speaks to whom without a look at the
 // bytes: what the dialler sends goes from `from` to `to`, what comes back goes from `to` to `from`,
 // and each direction has conditions of its own whichever of the two dialled.
 //
@@ -34,9 +34,12 @@ package final class LinkProxy: Sendable {
         } catch { preconditionFailure("a new event loop does no work: \(error)") }
     }
 
-    /// Opens the link on which `from` dials `to`, which listens at a port of this machine. Returns the
-    /// port to dial.
-    package func open(from: Int, to: Int, target: Int) throws -> Int {
+    /// Opens the link on which `from` dials `to`, which listens at `targetHost` and the port `target`.
+    /// Returns the port to dial at `host`. Hosts are IP addresses.
+    package func open(
+        from: Int, to: Int, host: String = "127.0.0.1", target: Int,
+        targetHost: String = "127.0.0.1"
+    ) throws -> Int {
         let table = table
         let server = ServerBootstrap(group: group)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
@@ -45,10 +48,11 @@ package final class LinkProxy: Sendable {
             .childChannelOption(.allowRemoteHalfClosure, value: true)
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
-                    table.value.accepted(channel, from: from, to: to, target: target)
+                    table.value.accepted(
+                        channel, from: from, to: to, target: target, targetHost: targetHost)
                 }
             }
-        let channel = try server.bind(host: "127.0.0.1", port: 0).wait()
+        let channel = try server.bind(host: host, port: 0).wait()
         guard let port = channel.localAddress?.port else {
             preconditionFailure("a bound socket has no port")
         }

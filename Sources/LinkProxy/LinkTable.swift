@@ -34,7 +34,9 @@ final class LinkTable {
         return line
     }
 
-    func accepted(_ channel: any Channel, from: Int, to: Int, target: Int) {
+    func accepted(
+        _ channel: any Channel, from: Int, to: Int, target: Int, targetHost: String
+    ) {
         let forth = line(from: from, to: to)
         let back = line(from: to, to: from)
         // A connection needs both ways.
@@ -49,7 +51,7 @@ final class LinkTable {
             .channelOption(.autoRead, value: false)
             .channelOption(.tcpOption(.tcp_nodelay), value: 1)
             .channelOption(.allowRemoteHalfClosure, value: true)
-            .connect(host: "127.0.0.1", port: target).hop(to: loop)
+            .connect(host: targetHost, port: target).hop(to: loop)
             .whenComplete { result in
                 let (table, channel, forth, back) = bound.value
                 table.opening[id] = nil

@@ -9,23 +9,33 @@ enum LocalHTTP {
         let body: Data
     }
 
-    static func get(port: Int, path: String, milliseconds: Int = 1000) -> Answer? {
+    static let loopback = "127.0.0.1"
+
+    static func get(
+        host: String = loopback, port: Int, path: String, milliseconds: Int = 1000
+    ) -> Answer? {
         exchange(
-            port: port,
-            request: "GET \(path) HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n",
+            host: host, port: port,
+            request: "GET \(path) HTTP/1.1\r\nHost: \(host)\r\nConnection: close\r\n\r\n",
             milliseconds: milliseconds)
     }
 
-    static func post(port: Int, path: String, json: String, milliseconds: Int = 10_000) -> Answer? {
+    static func post(
+        host: String = loopback, port: Int, path: String, json: String, milliseconds: Int = 10_000
+    ) -> Answer? {
         exchange(
-            port: port,
-            request: "POST \(path) HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n"
+            host: host, port: port,
+            request: "POST \(path) HTTP/1.1\r\nHost: \(host)\r\nConnection: close\r\n"
                 + "Content-Type: application/json\r\nContent-Length: \(json.utf8.count)\r\n\r\n\(json)",
             milliseconds: milliseconds)
     }
 
-    private static func exchange(port: Int, request: String, milliseconds: Int) -> Answer? {
-        guard let socket = connect(port: port, milliseconds: milliseconds) else { return nil }
+    private static func exchange(
+        host: String, port: Int, request: String, milliseconds: Int
+    ) -> Answer? {
+        guard let socket = connect(host: host, port: port, milliseconds: milliseconds) else {
+            return nil
+        }
         defer { close(socket) }
         guard sendAll(Array(request.utf8), on: socket) else { return nil }
         var answer = Data()
@@ -40,18 +50,23 @@ enum LocalHTTP {
         return parse(answer)
     }
 
+    static func address(_ host: String, _ port: Int) -> sockaddr_in {
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_port = UInt16(clamping: port).bigEndian
+        address.sin_addr.s_addr = inet_addr(host)
+        return address
+    }
+
     /// A connected socket with time limits, or nil.
-    static func connect(port: Int, milliseconds: Int) -> Int32? {
+    static func connect(host: String = loopback, port: Int, milliseconds: Int) -> Int32? {
         let socket = Glibc.socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         guard socket >= 0 else { return nil }
         var limit = timeval(tv_sec: milliseconds / 1000, tv_usec: milliseconds % 1000 * 1000)
         let size = socklen_t(MemoryLayout<timeval>.size)
         setsockopt(socket, SOL_SOCKET, SO_RCVTIMEO, &limit, size)
         setsockopt(socket, SOL_SOCKET, SO_SNDTIMEO, &limit, size)
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_port = UInt16(clamping: port).bigEndian
-        address.sin_addr.s_addr = inet_addr("127.0.0.1")
+        var address = address(host, port)
         let connected = withUnsafePointer(to: &address) {
             $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
                 Glibc.connect(socket, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
@@ -111,12 +126,14 @@ enum LocalHTTP {
 /// A connection that stays, for a client with many requests. Reads answers that state their length,
 /// as a node's do. One thread's; after a failure the next request connects anew.
 final class LocalConnection {
+    private let host: String
     private let port: Int
     private let milliseconds: Int
     private var socket: Int32?
     private var received: [UInt8] = []
 
-    init(port: Int, milliseconds: Int = 10_000) {
+    init(host: String = LocalHTTP.loopback, port: Int, milliseconds: Int = 10_000) {
+        self.host = host
         self.port = port
         self.milliseconds = milliseconds
     }
@@ -125,10 +142,12 @@ final class LocalConnection {
 
     /// The answer's body, or nil where the node did not answer in time.
     func post(path: String, json: String) -> [UInt8]? {
-        if socket == nil { socket = LocalHTTP.connect(port: port, milliseconds: milliseconds) }
+        if socket == nil {
+            socket = LocalHTTP.connect(host: host, port: port, milliseconds: milliseconds)
+        }
         guard let socket else { return nil }
         let request =
-            "POST \(path) HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
+            "POST \(path) HTTP/1.1\r\nHost: \(host)\r\nContent-Type: application/json\r\n"
             + "Content-Length: \(json.utf8.count)\r\n\r\n\(json)"
         if LocalHTTP.sendAll(Array(request.utf8), on: socket), let body = readBody(socket) {
             return body

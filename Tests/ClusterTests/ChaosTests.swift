@@ -24,7 +24,7 @@ extension ClusterTests {
             "leader-killed", "third-minus-one-equivocates", "partition-lopsided", "one-way-link",
             "lossy-links", "torn-log", "old-backup", "liar-in-sync", "hostile-peer",
             "wrong-genesis",
-            "clock-wrong", "slow-disk",
+            "clock-wrong", "slow-disk", "cable-pulled",
         ])
     func chaosScenario(_ name: String) async throws {
         try await onThread {

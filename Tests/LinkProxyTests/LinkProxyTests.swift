@@ -138,12 +138,28 @@ struct LinkProxyTests {
 
     @Test("A connection to a port where nobody listens ends")
     func nobody() async throws {
-        let server = try await Server()
+        // An address of its own: others may be given its port as soon as it is free.
+        let server = try await Server(host: "127.0.0.4")
         try await server.close()
         let proxy = LinkProxy(seed: 1)
-        let port = try proxy.open(from: 0, to: 1, target: server.port)
+        let port = try proxy.open(
+            from: 0, to: 1, target: server.port, targetHost: "127.0.0.4")
         await expectRefusal(port)
         try proxy.close()
+    }
+
+    @Test("It listens at the address that it is told, and dials the one that it is told")
+    func addresses() async throws {
+        let server = try await Server(host: "127.0.0.2")
+        let proxy = LinkProxy(seed: 1)
+        let port = try proxy.open(
+            from: 0, to: 1, host: "127.0.0.3", target: server.port, targetHost: "127.0.0.2")
+        let dialler = try await Server.connect(port, host: "127.0.0.3")
+        let listener = try #require(await server.next())
+        dialler.send([1, 2, 3])
+        #expect(await listener.received([1, 2, 3]))
+        try proxy.close()
+        try await server.close()
     }
 
     @Test("So much loss that TCP gives up ends the connection")

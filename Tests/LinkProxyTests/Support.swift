@@ -86,7 +86,7 @@ final class Server: Sendable {
     private let arrivals: AsyncStream<End>
     let port: Int
 
-    init() async throws {
+    init(host: String = "127.0.0.1") async throws {
         let (stream, continuation) = AsyncStream<End>.makeStream()
         arrivals = stream
         channel = try await ServerBootstrap(group: .singletonMultiThreadedEventLoopGroup)
@@ -97,7 +97,7 @@ final class Server: Sendable {
                     try channel.pipeline.syncOperations.addHandler(InboxHandler(inbox))
                     continuation.yield(End(channel: channel, inbox: inbox))
                 }
-            }.bind(host: "127.0.0.1", port: 0).get()
+            }.bind(host: host, port: 0).get()
         port = channel.localAddress?.port ?? 0
     }
 
@@ -108,7 +108,7 @@ final class Server: Sendable {
 
     func close() async throws { try await channel.close() }
 
-    static func connect(_ port: Int) async throws -> End {
+    static func connect(_ port: Int, host: String = "127.0.0.1") async throws -> End {
         let inbox = Inbox()
         let channel = try await ClientBootstrap(group: .singletonMultiThreadedEventLoopGroup)
             .channelOption(.allowRemoteHalfClosure, value: true)
@@ -116,7 +116,7 @@ final class Server: Sendable {
                 channel.eventLoop.makeCompletedFuture {
                     try channel.pipeline.syncOperations.addHandler(InboxHandler(inbox))
                 }
-            }.connect(host: "127.0.0.1", port: port).get()
+            }.connect(host: host, port: port).get()
         return End(channel: channel, inbox: inbox)
     }
 }

@@ -30,15 +30,19 @@ struct ScenarioTests {
                 link: {from: [0], to: [1, 2], both-ways: false, quality: {loss: 30%, latency: 80ms}}
               - at: 5s
                 clock: {nodes: [3], by: 2h}
+              - at: 6s
+                unplug: [leader, 1]
             expect: {height: 20, recovery: 5s, guilty: [1]}
             """)
         #expect(scenario.stakes == [100, 50, 50, 100])
-        #expect(scenario.faults.count == 5)
+        #expect(scenario.faults.count == 6)
         #expect(scenario.faults[0].trigger == .at(.seconds(3)))
         #expect(scenario.faults[0].action == .kill([.leader]))
         #expect(scenario.faults[0].lasting == .milliseconds(1500))
         #expect(scenario.faults[1].trigger == .when(.node(2), .sentChunk, after: .seconds(1)))
         #expect(scenario.faults[4].action == .clock([.node(3)], .seconds(7200)))
+        #expect(scenario.faults[5].action == .unplug([.leader, .node(1)]))
+        #expect(scenario.faults[5].action.title == "unplugged")
         #expect(scenario.byzantinePower == (50, 300))
     }
 
@@ -51,6 +55,8 @@ struct ScenarioTests {
             ("name: a\nstory: b\nfaults: [{at: 3s}]", "does one thing, not 0"),
             ("name: a\nstory: b\nfaults: [{at: 3s, kill: everybody}]", "no target"),
             ("name: a\nstory: b\nfaults: [{at: 3s, kill: [7]}]", "node 7 is named"),
+            ("name: a\nstory: b\nfaults: [{at: 3s, unplug: [7]}]", "node 7 is named"),
+            ("name: a\nstory: b\nfaults: [{at: 3s, unplug: {nodes: [1]}}]", "unplug"),
             ("name: a\nstory: b\nfaults: [{at: 90s, kill: all}]", "after the end"),
             ("name: a\nstory: b\nduration: 5", "no length of time"),
             ("name: a\nstory: b\nvalidators: 0", "validators 0"),

@@ -44,6 +44,19 @@ struct SimulatorTests {
         #expect(one != other)
     }
 
+    @Test("A node that is unplugged is one that a partition leaves alone")
+    func unplugged() {
+        func trace(_ action: Fault.Action) -> String? {
+            let scenario = calm {
+                $0.faults = [Fault(.at(.seconds(2)), action, lasting: .seconds(4))]
+            }
+            let outcome = Simulation.run(scenario, seed: 1)
+            #expect(outcome.exitCode == 0, "\(outcome.record.findings)")
+            return outcome.record.traceHash
+        }
+        #expect(trace(.unplug([.node(1)])) == trace(.partition([[0, 2, 3]])))
+    }
+
     @Test("Without a quorum nothing becomes final, and that is a stall and no violation")
     func stall() {
         let scenario = calm {

@@ -118,6 +118,8 @@ package struct Fault: Hashable, Sendable, Decodable {
         case stop([FaultTarget])
         /// SIGSTOP, and SIGCONT after `for`.
         case pause([FaultTarget])
+        /// The network cable is out: all that it sends and gets vanishes, connections stay open.
+        case unplug([FaultTarget])
         /// Groups that reach only their own members.
         case partition([[Int]])
         /// Messages from some to others, with this quality; `bothWays` also back.
@@ -160,9 +162,9 @@ package struct Fault: Hashable, Sendable, Decodable {
     }
 
     private static let actions = [
-        "kill", "stop", "pause", "partition", "link", "slow-disk", "full-disk", "torn-log",
-        "rot-log", "lose-log", "power-cut", "old-backup", "clock", "squeeze-memory", "flood",
-        "hostile-peer", "wrong-genesis", "upgrade",
+        "kill", "stop", "pause", "unplug", "partition", "link", "slow-disk", "full-disk",
+        "torn-log", "rot-log", "lose-log", "power-cut", "old-backup", "clock", "squeeze-memory",
+        "flood", "hostile-peer", "wrong-genesis", "upgrade",
     ]
 
     private struct When: Decodable {
@@ -232,6 +234,7 @@ package struct Fault: Hashable, Sendable, Decodable {
         case "kill": action = .kill(try targets())
         case "stop": action = .stop(try targets())
         case "pause": action = .pause(try targets())
+        case "unplug": action = .unplug(try targets())
         case "partition": action = .partition(try keys.required(name))
         case "link":
             let link: Link = try keys.required(name)
@@ -317,7 +320,8 @@ extension Fault.Action {
     package var targets: [FaultTarget] {
         switch self {
         case .powerCut(let targets, _), .kill(let targets), .stop(let targets), .pause(let targets),
-            .slowDisk(let targets, _), .fullDisk(let targets), .tornLog(let targets),
+            .unplug(let targets), .slowDisk(let targets, _), .fullDisk(let targets),
+            .tornLog(let targets),
             .rotLog(let targets), .loseLog(let targets), .oldBackup(let targets, _),
             .clock(let targets, _), .squeezeMemory(let targets, _), .hostilePeer(let targets),
             .wrongGenesis(let targets), .upgrade(let targets):
@@ -333,6 +337,7 @@ extension Fault.Action {
         case .stop: "stopped"
         case .powerCut(_, let operation): "power cut at disk operation \(operation)"
         case .pause: "paused"
+        case .unplug: "unplugged"
         case .partition(let groups):
             "partition " + groups.map { "\($0)" }.joined(separator: " | ")
         case .link(let from, let to, let quality, let bothWays):

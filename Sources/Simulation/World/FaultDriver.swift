@@ -244,6 +244,8 @@ extension Simulator {
         case .pause:
             for node in targets { pause(node) }
             return { simulator in for node in targets { simulator.resume(node) } }
+        case .unplug:
+            return isolate(targets)
         case .partition(let groups):
             return partition(groups)
         case .link(let from, let to, let quality, let bothWays):
@@ -299,6 +301,15 @@ extension Simulator {
             faults.note("not simulated: \(fault.action.title)")
             return nil
         }
+    }
+
+    private func isolate(_ targets: [SimulatedNode]) -> (Simulator) -> Void {
+        let alone = Set(targets.map(\.index))
+        let pairs = nodes.indices.flatMap { one in
+            nodes.indices.filter { $0 != one && (alone.contains(one) || alone.contains($0)) }
+                .map { (one, $0) }
+        }
+        return cut(pairs)
     }
 
     private func partition(_ groups: [[Int]]) -> (Simulator) -> Void {

@@ -34,6 +34,7 @@ struct ChainReader {
         }
     }
 
+    let host: String
     let port: Int
     let holders: [Felt]
 
@@ -89,7 +90,9 @@ struct ChainReader {
     private func call<Result: Decodable>(_ method: String, _ parameters: String) throws -> Result {
         let json =
             #"{"jsonrpc":"2.0","id":1,"method":"\#(method)","params":\#(parameters)}"#
-        guard let answer = LocalHTTP.post(port: port, path: "/", json: json, milliseconds: 5000)
+        guard
+            let answer = LocalHTTP.post(
+                host: host, port: port, path: "/", json: json, milliseconds: 5000)
         else { throw CommandFailure("no answer to \(method)") }
         let decoded = try JSONDecoder().decode(Answer<Result>.self, from: answer.body)
         guard let result = decoded.result else {

@@ -173,6 +173,7 @@ extension ChaosRun {
             for node in targets { node.pause() }
             return { _ in for node in targets { node.resume() } }
         case .partition(let groups): return try cut(pairs(apart: groups))
+        case .unplug: return try unplug(targets)
         case .link(let from, let to, let quality, let bothWays):
             let pairs = pairs(from, to, bothWays)
             if quality.cut { return try cut(pairs) }
@@ -194,7 +195,8 @@ extension ChaosRun {
             users.rate = rate
             return { $0.users.rate = before }
         case .hostilePeer:
-            let hostile = HostilePeers(ports: targets.map(\.place.peerPort), seed: seed)
+            let hostile = HostilePeers(
+                targets: targets.map { ($0.place.host, $0.place.peerPort) }, seed: seed)
             hostile.start()
             hostilePeers.append(hostile)
             return { _ in hostile.stop() }
@@ -229,6 +231,14 @@ extension ChaosRun {
         return pairs
     }
 
+    func pairs(isolating alone: [ChaosNode]) -> [(Int, Int)] {
+        let alone = Set(alone.map(\.place.index))
+        return nodes.indices.flatMap { one in
+            nodes.indices.filter { $0 != one && (alone.contains(one) || alone.contains($0)) }
+                .map { (one, $0) }
+        }
+    }
+
     private func pairs(_ from: [Int], _ to: [Int], _ bothWays: Bool) -> [(Int, Int)] {
         var pairs: [(Int, Int)] = []
         for one in from {
@@ -240,7 +250,7 @@ extension ChaosRun {
         return pairs
     }
 
-    private func cut(_ pairs: [(Int, Int)]) throws -> Undo {
+    func cut(_ pairs: [(Int, Int)]) throws -> Undo {
         try network.cut(pairs)
         return { try $0.network.mend(pairs) }
     }

@@ -15,6 +15,9 @@ struct ChaosPlace: Sendable {
     let role: String?
     /// The parity of the validators that a twin talks to.
     let twinSide: Int?
+    /// Where it listens, and where it reaches the proxy.
+    var host = LocalHTTP.loopback
+    var proxyHost = LocalHTTP.loopback
     let peerPort: Int
     let rpcPort: Int
     let folder: String
@@ -39,7 +42,7 @@ struct ChaosFolder {
     }
 
     let directory: String
-    let places: [ChaosPlace]
+    private(set) var places: [ChaosPlace]
     let accounts: [Account]
     /// Where fees go.
     let feeAddresses: [Felt]
@@ -131,6 +134,14 @@ struct ChaosFolder {
         }
     }
 
+    /// Places that have a cable are at its end.
+    mutating func attach(_ cabling: Cabling) {
+        for (index, cable) in cabling.cables {
+            places[index].host = cable.host
+            places[index].proxyHost = cabling.runnerHost
+        }
+    }
+
     /// The places that this one talks to.
     func peers(of place: ChaosPlace) -> [ChaosPlace] {
         places.filter { other in
@@ -146,12 +157,12 @@ struct ChaosFolder {
         for place in places {
             let peers = try self.peers(of: place).map { other in
                 NodeConfiguration.Peer(
-                    publicKey: validatorKeys[other.validator], host: "127.0.0.1",
+                    publicKey: validatorKeys[other.validator], host: place.proxyHost,
                     port: try dial(place, other))
             }
             var configuration = NodeConfiguration(
-                listen: .init(host: "127.0.0.1", port: place.peerPort),
-                rpc: .init(host: "127.0.0.1", port: place.rpcPort), peers: peers)
+                listen: .init(host: place.host, port: place.peerPort),
+                rpc: .init(host: place.host, port: place.rpcPort), peers: peers)
             configuration.limits.databaseGigabytes = 4
             try ConfigurationFile.write(configuration, to: place.configurationPath)
             configuration.genesis = "../foreign-genesis.yaml"
@@ -178,14 +189,38 @@ enum LocalPorts {
         let socket = Glibc.socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         guard socket >= 0 else { return false }
         defer { close(socket) }
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_port = UInt16(clamping: port).bigEndian
-        address.sin_addr.s_addr = inet_addr("127.0.0.1")
+        return bind(socket, LocalHTTP.loopback, port)
+    }
+
+    private static func bind(_ socket: Int32, _ host: String, _ port: Int) -> Bool {
+        var address = LocalHTTP.address(host, port)
         return withUnsafePointer(to: &address) {
             $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                bind(socket, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) == 0
+                Glibc.bind(socket, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) == 0
             }
         }
+    }
+
+    /// A socket that listens at a port which the system chooses.
+    static func listen(host: String) throws -> (socket: Int32, port: Int) {
+        let socket = Glibc.socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        guard socket >= 0 else {
+            throw CommandFailure("cannot make a socket: \(String(cString: strerror(errno)))")
+        }
+        var address = sockaddr_in()
+        var size = socklen_t(MemoryLayout<sockaddr_in>.size)
+        let isListening =
+            bind(socket, host, 0) && Glibc.listen(socket, SOMAXCONN) == 0
+            && withUnsafeMutablePointer(to: &address) {
+                $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                    getsockname(socket, $0, &size) == 0
+                }
+            }
+        guard isListening else {
+            let problem = String(cString: strerror(errno))
+            close(socket)
+            throw CommandFailure("cannot listen on \(host): \(problem)")
+        }
+        return (socket, Int(UInt16(bigEndian: address.sin_port)))
     }
 }

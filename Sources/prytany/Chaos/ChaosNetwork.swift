@@ -34,7 +34,9 @@ final class ChaosNetwork {
         do {
             try folder.configure { from, to in
                 pairs.append((from.index, to.index))
-                return try proxy.open(from: from.index, to: to.index, target: to.peerPort)
+                return try proxy.open(
+                    from: from.index, to: to.index, host: from.proxyHost, target: to.peerPort,
+                    targetHost: to.host)
             }
             used = pairs
             for (from, to) in pairs {

@@ -36,6 +36,8 @@ final class ChaosNode {
     }
 
     let place: ChaosPlace
+    /// If it has one that can be pulled.
+    let cable: Cable?
     private let programs: ChaosPrograms
     private let seed: UInt64
     private(set) var process: ChildProcess?
@@ -47,13 +49,16 @@ final class ChaosNode {
     private var doom: String?
     private(set) var isPaused = false
 
-    init(_ place: ChaosPlace, _ programs: ChaosPrograms, seed: UInt64) {
+    init(_ place: ChaosPlace, _ programs: ChaosPrograms, cable: Cable?, seed: UInt64) {
         self.place = place
+        self.cable = cable
         self.programs = programs
         self.seed = seed
     }
 
     var isRunning: Bool { process != nil }
+    /// Whether the runner reaches its JSON-RPC.
+    var isReachable: Bool { !isPaused && cable?.isPulled != true }
     /// Whether its observations are of the run.
     var isWatched: Bool { if case .watched = program { true } else { false } }
 
@@ -81,11 +86,14 @@ final class ChaosNode {
             path = place.foreignConfigurationPath
             if freshData { try useFreshData(path) }
         }
-        process = try ChildProcess(
-            name: place.name, executable: executable,
-            arguments: ["node", "run", "--config", path, "--supervised"] + further,
-            logPath: place.logPath,
-            environment: ["PRYTANY_CHAOS_SYNC_DELAY_FILE": place.syncDelayPath])
+        func spawn() throws -> ChildProcess {
+            try ChildProcess(
+                name: place.name, executable: executable,
+                arguments: ["node", "run", "--config", path, "--supervised"] + further,
+                logPath: place.logPath,
+                environment: ["PRYTANY_CHAOS_SYNC_DELAY_FILE": place.syncDelayPath])
+        }
+        process = try cable?.attach(spawn) ?? spawn()
     }
 
     private func useFreshData(_ path: String) throws {

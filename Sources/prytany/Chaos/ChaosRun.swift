@@ -16,6 +16,7 @@ final class ChaosRun {
     let scenario: Scenario
     let seed: UInt64
     let folder: ChaosFolder
+    private let cabling: Cabling?
     let network: ChaosNetwork
     let users: ChaosUsers
     let feed: ObservationFeed
@@ -48,7 +49,12 @@ final class ChaosRun {
         self.scenario = scenario
         self.seed = seed
         progressLine = progress
-        folder = try ChaosFolder(scenario, seed: seed, directory: directory)
+        var folder = try ChaosFolder(scenario, seed: seed, directory: directory)
+        let (cabling, note) = Self.layCables(scenario, folder)
+        if let cabling { folder.attach(cabling) }
+        if let note { notes.append(note) }
+        self.cabling = cabling
+        self.folder = folder
         let places = folder.places
         var settings = CheckerSettings(scenario, validatorOfNode: places.map(\.validator))
         settings.supply = folder.supply
@@ -61,7 +67,9 @@ final class ChaosRun {
         feed = try ObservationFeed(places, directory: folder.observationsDirectory)
         users = try ChaosUsers(folder, scenario.workload, seed: seed)
         network = try ChaosNetwork(scenario, folder, seed: seed)
-        nodes = places.map { ChaosNode($0, programs, seed: seed) }
+        nodes = places.map {
+            ChaosNode($0, programs, cable: cabling?.cables[$0.index], seed: seed)
+        }
         do {
             try makeRooms()
         } catch {
@@ -76,16 +84,38 @@ final class ChaosRun {
         for fault in scenario.faults {
             guard case .fullDisk(let targets) = fault.action else { continue }
             for node in nodes
-            where rooms[node.place.index] == nil
-                && targets.contains(where: { target in
-                    if case .node(let index) = target { index == node.place.index } else { true }
-                })
-            {
+            where rooms[node.place.index] == nil && Self.mayHit(targets, node.place) {
                 rooms[node.place.index] = try DiskRoom(node.place)
             }
         }
         if rooms.values.contains(where: { !$0.isMounted }) {
             notes.append("no file system can be mounted here: a full disk is a bound on files")
+        }
+    }
+
+    /// Cables for the nodes that a fault may unplug; else why there are none, for the report.
+    private static func layCables(
+        _ scenario: Scenario, _ folder: ChaosFolder
+    ) -> (cabling: Cabling?, note: String?) {
+        let places = folder.places.filter { place in
+            scenario.faults.contains { fault in
+                guard case .unplug(let targets) = fault.action else { return false }
+                return mayHit(targets, place)
+            }
+        }
+        guard !places.isEmpty else { return (nil, nil) }
+        do {
+            let cabling = try Cabling(
+                places.map(\.index), logPath: folder.directory + "/ip.log")
+            return (cabling, "a node that is unplugged loses its link in a network namespace")
+        } catch {
+            return (nil, "a node that is unplugged is cut off in the proxy: \(error)")
+        }
+    }
+
+    private static func mayHit(_ targets: [FaultTarget], _ place: ChaosPlace) -> Bool {
+        targets.contains { target in
+            if case .node(let index) = target { index == place.index } else { true }
         }
     }
 
@@ -169,7 +199,8 @@ final class ChaosRun {
     private func isReady(_ node: ChaosNode) -> Bool {
         guard
             let answer = LocalHTTP.get(
-                port: node.place.rpcPort, path: "/status", milliseconds: 500)
+                host: node.place.host, port: node.place.rpcPort, path: "/status",
+                milliseconds: 500)
         else { return false }
         guard node.place.role == nil else { return true }
         let honest = folder.peers(of: node.place).count { $0.role == nil }
@@ -276,6 +307,7 @@ final class ChaosRun {
         for room in rooms.values { room.unmount() }
         for bound in memoryBounds { try bound.lift(nil) }
         try network.close()
+        try cabling?.remove()
     }
 }
 

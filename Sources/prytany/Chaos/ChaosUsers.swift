@@ -50,7 +50,7 @@ final class ChaosUsers: @unchecked Sendable {
         }
         self.chain = chain
         accounts = folder.accounts
-        gateways = folder.places.map { NodeGateway(port: $0.rpcPort) }
+        gateways = folder.places.map { NodeGateway(host: $0.host, port: $0.rpcPort) }
         news = News(rate: workload.rate)
         generator = SeededGenerator(seed: seed ^ 0x7573_6572)
         nonces = Array(repeating: 0, count: accounts.count)
@@ -171,9 +171,9 @@ private final class NodeGateway: @unchecked Sendable {
     private let refusals = Atomic<UInt64>(0)
     var refused: UInt64 { refusals.load(ordering: .relaxed) }
 
-    init(port: Int) {
+    init(host: String, port: Int) {
         queue = DispatchQueue(label: "gateway-\(port)")
-        connection = LocalConnection(port: port, milliseconds: 2000)
+        connection = LocalConnection(host: host, port: port, milliseconds: 2000)
     }
 
     func send(_ calls: [String]) {

@@ -108,9 +108,9 @@ extension ChaosRun {
     func readChains(at time: UInt64) throws {
         guard scenario.expect.verdict == .holds else { return }
         for node in nodes
-        where node.place.role == nil && node.isRunning && node.isWatched && !node.isPaused {
+        where node.place.role == nil && node.isRunning && node.isWatched && node.isReachable {
             let reader = ChainReader(
-                port: node.place.rpcPort,
+                host: node.place.host, port: node.place.rpcPort,
                 holders: folder.accounts.map(\.address) + folder.feeAddresses)
             let reading = reader.read()
             if let problem = reading.problem {

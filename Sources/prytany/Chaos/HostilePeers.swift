@@ -7,7 +7,7 @@ import Synchronization
 /// greeting, other protocols, silence. On a thread of its own until it is stopped.
 final class HostilePeers: @unchecked Sendable {
     private static let held = 32
-    private let ports: [Int]
+    private let targets: [(host: String, port: Int)]
     /// Of the thread.
     private var draw: SeededGenerator
     private let isStopping = Atomic<Bool>(false)
@@ -15,8 +15,8 @@ final class HostilePeers: @unchecked Sendable {
     private let made = Atomic<UInt64>(0)
     var connections: UInt64 { made.load(ordering: .relaxed) }
 
-    init(ports: [Int], seed: UInt64) {
-        self.ports = ports
+    init(targets: [(host: String, port: Int)], seed: UInt64) {
+        self.targets = targets
         draw = SeededGenerator(seed: seed ^ 0x686f_7374)
     }
 
@@ -32,10 +32,12 @@ final class HostilePeers: @unchecked Sendable {
     private func work() {
         var open: [Int32] = []
         var turn = 0
-        while !isStopping.load(ordering: .relaxed), !ports.isEmpty {
-            let port = ports[turn % ports.count]
+        while !isStopping.load(ordering: .relaxed), !targets.isEmpty {
+            let target = targets[turn % targets.count]
             turn += 1
-            if let socket = LocalHTTP.connect(port: port, milliseconds: 200) {
+            if let socket = LocalHTTP.connect(
+                host: target.host, port: target.port, milliseconds: 200)
+            {
                 made.add(1, ordering: .relaxed)
                 let bytes = speech(turn)
                 _ = send(socket, bytes, bytes.count, Int32(MSG_NOSIGNAL))
