@@ -34,6 +34,19 @@ extension ClusterTests {
         }
     }
 
+    @Test("A node without the chaos feature refuses to be Byzantine")
+    func releaseRefusesRoles() async throws {
+        try await onThread {
+            let log = NSTemporaryDirectory() + "chaos-\(UUID().uuidString).log"
+            defer { unlink(log) }
+            let program = try Program(
+                Binary.path,
+                ["node", "run", "--config", "none.yaml", "--byzantine", "equivocator"], log: log)
+            #expect(try program.waitForExit() == 1)
+            #expect(program.log.contains("built without the chaos feature"), "\(program.log)")
+        }
+    }
+
     @Test("Scenarios that are missing, or wrong, or for the simulator alone, are named")
     func chaosRefusals() async throws {
         try await onThread {
