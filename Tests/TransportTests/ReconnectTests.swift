@@ -8,9 +8,11 @@ import WireCodec
 struct ReconnectTests {
     @Test("A peer that restarts on the same port is found again", arguments: [1, 3] as [UInt64])
     func restart(dialler number: UInt64) async throws {
-        let before = Node(2, limits: .quick)
+        // An address of its own: others may be given the port while it is free.
+        let host = "127.0.1.\(number)"
+        let before = Node(2, limits: .quick, host: host)
         let port = try await before.start()
-        let dialler = Node(number, dialling: [(2, port)], limits: .quick)
+        let dialler = Node(number, dialling: [(2, port)], limits: .quick, host: host)
         _ = try await dialler.start()
         await dialler.events.wait(for: .connected(before.id))
         await before.transport.shutdown()
@@ -18,7 +20,7 @@ struct ReconnectTests {
             events.contains { if case .disconnected = $0 { true } else { false } }
         }
         dialler.transport.send([1], on: .votes, to: before.id)
-        let after = Node(2, port: port, limits: .quick)
+        let after = Node(2, port: port, limits: .quick, host: host)
         _ = try await after.start()
         await dialler.events.wait(for: .connected(before.id), times: 2)
         dialler.transport.send([2], on: .votes, to: before.id)
@@ -32,13 +34,14 @@ struct ReconnectTests {
 
     @Test("An unreachable peer is reported once, and reached when it appears")
     func unreachable() async throws {
-        let placeholder = Node(2)
+        let host = "127.0.1.2"
+        let placeholder = Node(2, host: host)
         let port = try await placeholder.start()
         await placeholder.transport.shutdown()
-        let dialler = Node(1, dialling: [(2, port)], limits: .quick)
+        let dialler = Node(1, dialling: [(2, port)], limits: .quick, host: host)
         _ = try await dialler.start()
         await dialler.events.wait(for: .unreachable(peer(2)))
-        let late = Node(2, port: port, limits: .quick)
+        let late = Node(2, port: port, limits: .quick, host: host)
         _ = try await late.start()
         await dialler.events.wait(for: .connected(peer(2)))
         await dialler.transport.shutdown()

@@ -102,14 +102,15 @@ final class Node: Sendable {
         _ number: UInt64, knowing others: [UInt64] = [1, 2, 3], port: Int = 0,
         dialling targets: [(UInt64, Int)] = [], chain: UInt64 = 7, genesis: UInt64 = 8,
         signer: UInt64? = nil, limits: TransportLimits = TransportLimits(),
+        host: String = "127.0.0.1",
         onEvent: @escaping @Sendable (TransportEvent) -> Void = { _ in }
     ) {
         let events = Recorder<TransportEvent>()
         id = peer(number)
         self.events = events
         let configuration = TransportConfiguration(
-            own: id, listenHost: "127.0.0.1", listenPort: port,
-            peers: targets.map { PeerAddress(id: peer($0.0), host: "127.0.0.1", port: $0.1) },
+            own: id, listenHost: host, listenPort: port,
+            peers: targets.map { PeerAddress(id: peer($0.0), host: host, port: $0.1) },
             chain: Digest(number: chain), genesis: Digest(number: genesis), limits: limits)
         transport = PeerTransport(
             configuration: configuration,
