@@ -1,3 +1,4 @@
+import Glibc
 import Primitives
 import Testing
 import WireCodec
@@ -6,6 +7,21 @@ import WireCodec
 
 @Suite("Connections come back", .timeLimit(.minutes(2)))
 struct ReconnectTests {
+    /// Node 2 at an address that a closed node had. Another test may be starting a process just then:
+    /// until that child runs its own program it holds a copy of every socket, closed ones as well, and
+    /// the port with it. Only another attempt shows that it is free.
+    private func again(_ port: Int, _ host: String) async throws -> Node {
+        while true {
+            do {
+                let node = Node(2, port: port, limits: .quick, host: host)
+                _ = try await node.start()
+                return node
+            } catch TransportStartError.bind(_, _, EADDRINUSE) {
+                await Task.yield()
+            }
+        }
+    }
+
     @Test("A peer that restarts on the same port is found again", arguments: [1, 3] as [UInt64])
     func restart(dialler number: UInt64) async throws {
         // An address of its own: others may be given the port while it is free.
@@ -20,8 +36,7 @@ struct ReconnectTests {
             events.contains { if case .disconnected = $0 { true } else { false } }
         }
         dialler.transport.send([1], on: .votes, to: before.id)
-        let after = Node(2, port: port, limits: .quick, host: host)
-        _ = try await after.start()
+        let after = try await again(port, host)
         await dialler.events.wait(for: .connected(before.id), times: 2)
         dialler.transport.send([2], on: .votes, to: before.id)
         await after.events.wait(for: .received(dialler.id, .votes, [2]))
@@ -41,8 +56,7 @@ struct ReconnectTests {
         let dialler = Node(1, dialling: [(2, port)], limits: .quick, host: host)
         _ = try await dialler.start()
         await dialler.events.wait(for: .unreachable(peer(2)))
-        let late = Node(2, port: port, limits: .quick, host: host)
-        _ = try await late.start()
+        let late = try await again(port, host)
         await dialler.events.wait(for: .connected(peer(2)))
         await dialler.transport.shutdown()
         await late.transport.shutdown()
