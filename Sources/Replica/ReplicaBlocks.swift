@@ -141,7 +141,7 @@ extension Replica {
         _ effects: inout [ReplicaEffect]
     ) -> Bool {
         for key in tree.keys(at: header.value.opening.slot) {
-            guard let node = tree[key], node.header == nil,
+            guard let node = tree[key], node.header == nil, leader.block?.key != key,
                 node.opening.value == header.value.opening,
                 node.tail == header.value.lastChunk,
                 Int(header.value.chunkCount) == node.chunks.count
@@ -198,11 +198,12 @@ extension Replica {
         let isNamed = isFinal || consensus.isNamed(reference)
         // Chunks streamed earlier are a prefix of these, or an equivocation's other branch. What a
         // certificate names is then executed beside that one, under its own hash: results that are
-        // still on their way name the branch that they belong to.
+        // still on their way name the branch that they belong to. So it is with a block that this node
+        // has open itself, and another copy of its key has closed.
         if let node = tree[key] {
             let known = node.chunks.count
             if node.header != nil || node.execution == .invalid || known > body.chunks.count
-                || node.tail != digests[known]
+                || node.tail != digests[known] || leader.block?.key == key
             {
                 guard isNamed else { return nil }
                 key = reference.hash

@@ -276,6 +276,11 @@ extension Replica {
             eventCommitment: commitments.events, receiptCommitment: commitments.receipts,
             laggedBlockHash: blockHash)
         let digest = ObjectHash.digest(of: header.hashInput)
+        guard tree.node(named: digest) == nil else {
+            // Another copy of this key has closed the same block, and a certificate brought it here.
+            abandonProposal(now, &effects)
+            return false
+        }
         let signed = SignedHeader(value: header, signature: signer.sign(digest))
         leader.block = nil
         leader.lastBlock = now.tick
