@@ -56,7 +56,7 @@ extension Replica {
         }
     }
 
-    /// A certificate names a block that this node lacks: ask those who must have it.
+    /// A certificate or votes name a block that this node lacks: ask those who must have it.
     mutating func want(
         _ reference: BlockReference, _ hints: [ValidatorIndex], _ now: Moment,
         _ inputs: inout [ConsensusInput], _ effects: inout [ReplicaEffect]

@@ -244,6 +244,37 @@ struct RuleTests {
         #expect(paths == [[1, 2, 3]])
     }
 
+    @Test("A block that a third voted for is asked for before a quorum stands, and voted for")
+    func votedFor() {
+        func wanted(_ lab: inout Lab) -> [BlockReference] {
+            lab.take().compactMap {
+                if case .wantBlock(let reference, let hints) = $0, hints.allSatisfy({ $0 != 0 }) {
+                    reference
+                } else {
+                    nil
+                }
+            }
+        }
+        var lab = Lab(own: 0)
+        lab.feed(.start)
+        lab.header(1)
+        _ = lab.take()
+        lab.notar(1, by: [1])
+        // One of four may lie about a block that nobody has.
+        lab.notar(2, by: [1])
+        lab.tick(40)
+        #expect(wanted(&lab) == [])
+        lab.notar(2, by: [2])
+        lab.tick(39)
+        #expect(wanted(&lab) == [])
+        lab.tick(1)
+        #expect(wanted(&lab) == [lab.block(2).reference])
+        lab.header(2)
+        #expect(lab.casts().contains(.notar(lab.block(2).reference)))
+        lab.tick(40)
+        #expect(wanted(&lab) == [])
+    }
+
     @Test("A quorum for a block that execution refutes stops the node, in either order")
     func contradiction() {
         for verdictFirst in [true, false] {

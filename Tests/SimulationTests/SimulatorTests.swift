@@ -99,8 +99,15 @@ struct SimulatorTests {
     }
 
     @Test(
-        "Seeds that once broke something: a peer altered a block's transactions on their way",
-        arguments: [9, 21, 42] as [UInt64])
+        "Seeds that once broke something",
+        arguments: [
+            // A peer altered a block's transactions on their way.
+            9, 21, 42,
+            // A node that restarted in the middle of a block never got it, and its vote was needed.
+            155,
+            // A twin's body closed the block that its other copy had open, and gave up later.
+            89,
+        ] as [UInt64])
     func onceBroken(_ seed: UInt64) {
         let scenario = DefaultMix.scenario(
             seed: seed, roles: ByzantineRole.allCases.map(\.rawValue))

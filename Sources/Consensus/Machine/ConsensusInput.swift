@@ -71,7 +71,7 @@ package enum ConsensusEffect: Hashable, Sendable {
     case enteredWindow(Window, leader: ValidatorIndex)
     case skipped(Window, from: Slot, SkipReason)
     case evidence(Evidence)
-    /// A certificate names a block that is not held.
+    /// A certificate, or more than a third of the votes, names a block that is not held.
     case wantBlock(BlockReference, [ValidatorIndex])
     case broadcastStatus(Status)
     case rebroadcastOwn([SignedStatement])

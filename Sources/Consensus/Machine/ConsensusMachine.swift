@@ -55,7 +55,8 @@ package struct ConsensusMachine: Sendable {
         var nextAt: Tick
         var turn = 0
     }
-    /// Blocks named by a certificate and not held, by slot; at most one a slot.
+    /// Blocks that a certificate or more than a third of the votes name and that are not held, by slot;
+    /// at most one a slot.
     var wanted: [Slot: (reference: BlockReference, state: Wanted)] = [:]
     var nextReply: [Tick]
     package internal(set) var evidenceCount: UInt64 = 0

@@ -303,16 +303,36 @@ extension ConsensusMachine {
     /// A certificate names a block that is not here or not executed: ask its signers, a little
     /// later, since the leader's own stream is likely on its way.
     mutating func want(_ reference: BlockReference, _ certificate: Certificate?, _ now: Tick) {
-        guard reference.slot > topFinal.slot, wanted[reference.slot]?.reference != reference,
-            let hints = certificate?.signers.map(\.index).filter({ $0 != own }), !hints.isEmpty
+        let due = now.after(nanoseconds: configuration.deltaNanoseconds)
+        if let entry = wanted[reference.slot], entry.reference == reference {
+            wanted[reference.slot]?.state.nextAt = min(entry.state.nextAt, due)
+            return
+        }
+        guard let certificate else { return }
+        want(reference, of: certificate.signers, from: due)
+    }
+
+    /// More than a third of the power, and so an honest validator, voted for a block that is not here:
+    /// it exists, and my vote may be the one that its quorum lacks. A node that restarts or connects
+    /// while the leader streams never gets the block's start from it. The stream has time to arrive first.
+    mutating func wantVoted(
+        _ reference: BlockReference, _ state: SlotState, _ power: PowerSum, _ now: Tick
+    ) {
+        guard power.exceedsThird(of: committee.total), wanted[reference.slot] == nil,
+            state.block(reference.hash) == nil
         else { return }
+        want(
+            reference, of: state.notars.signers(of: .notar(reference)),
+            from: now.after(nanoseconds: fourDelta))
+    }
+
+    private mutating func want(
+        _ reference: BlockReference, of signers: [Certificate.Signer], from due: Tick
+    ) {
+        let hints = signers.map(\.index).filter { $0 != own }
+        guard reference.slot > topFinal.slot, !hints.isEmpty else { return }
         let start = Int(reference.slot.rawValue % UInt64(hints.count))
-        wanted[reference.slot] = (
-            reference,
-            Wanted(
-                hints: hints, nextAt: now.after(nanoseconds: configuration.deltaNanoseconds),
-                turn: start)
-        )
+        wanted[reference.slot] = (reference, Wanted(hints: hints, nextAt: due, turn: start))
     }
 
     // MARK: - Leading

@@ -22,10 +22,12 @@ extension ConsensusMachine {
             case .known: return
             case .conflict(let first): report(.twoNotars, first, signed, &effects)
             case .counted(let sum):
-                guard VoteRules.isQuorum(sum, of: committee.total),
-                    let state = slots[reference.slot],
-                    state.notarCertificate == nil
+                guard let state = slots[reference.slot], state.notarCertificate == nil
                 else { return }
+                guard VoteRules.isQuorum(sum, of: committee.total) else {
+                    wantVoted(reference, state, sum, now)
+                    return
+                }
                 let certificate = Certificate(
                     kind: .notar(reference),
                     signers: state.notars.signers(of: signed.statement))
