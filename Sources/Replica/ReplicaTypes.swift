@@ -103,6 +103,18 @@ package enum ReplicaRecord: Hashable, Sendable, WireCodable {
     /// A block of another leader that I am about to notarise.
     case body(BlockBody)
 
+    /// The slot that it speaks of.
+    package var slot: Slot {
+        switch self {
+        case .statement(let signed): signed.statement.slot
+        case .certificate(let certificate): certificate.slot
+        case .opening(let opening): opening.value.slot
+        case .chunk(let chunk): chunk.header.value.slot
+        case .header(let header): header.value.opening.slot
+        case .body(let body): body.slot
+        }
+    }
+
     package func encode(into writer: inout WireWriter) {
         switch self {
         case .statement(let value):

@@ -92,17 +92,3 @@ final class LogWriter: @unchecked Sendable {
         try log.discard(below: position)
     }
 }
-
-extension ReplicaRecord {
-    /// The slot that a record speaks of.
-    var slot: Slot {
-        switch self {
-        case .statement(let signed): signed.statement.slot
-        case .certificate(let certificate): certificate.slot
-        case .opening(let opening): opening.value.slot
-        case .chunk(let chunk): chunk.header.value.slot
-        case .header(let header): header.value.opening.slot
-        case .body(let body): body.slot
-        }
-    }
-}
