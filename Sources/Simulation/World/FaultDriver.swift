@@ -4,102 +4,29 @@ import Replica
 import Storage
 
 /// Does a scenario's faults to a simulated run, at their times or on their conditions, and undoes them.
-struct FaultDriver {
-    private let faults: [Fault]
-    private let omitted: Set<Int>
-    /// Faults that wait for something to happen.
-    private var armed: [(index: Int, fault: Fault)] = []
-    private var waiting: Set<Int> = []
-    /// Ends of what was undone; and how many faults still last.
-    private(set) var lastEnd: UInt64 = 0
-    private(set) var lasting = 0
-    /// Faults that were asked for and cannot be simulated, or never came due.
-    private(set) var notes: [String] = []
-    init(_ faults: [Fault], without: Set<Int>) {
-        self.faults = faults
-        omitted = without
-    }
-
-    var titles: [String] {
-        faults.enumerated().filter { !omitted.contains($0.offset) }.map {
-            "\($0.offset): \($0.element.action.title)"
-        }
-    }
-
-    mutating func begin(_ simulator: Simulator) {
-        for (index, fault) in faults.enumerated() where !omitted.contains(index) {
-            if case .oldBackup(let targets, let taken) = fault.action {
-                simulator.after(taken.unsigned) { simulator in
-                    for node in simulator.resolve(targets) { simulator.backUp(node, for: index) }
+extension Simulator {
+    func beginFaults() {
+        for backup in faults.backups {
+            after(backup.time) { simulator in
+                for node in simulator.resolve(backup.targets) {
+                    simulator.backUp(node, for: backup.index)
                 }
             }
-            waiting.insert(index)
-            switch fault.trigger {
-            case .at(let time):
-                simulator.after(time.unsigned) { $0.apply(fault, index) }
-            case .when, .height: armed.append((index, fault))
-            }
+        }
+        for (time, entry) in faults.timed {
+            after(time) { $0.apply(entry.fault, entry.index) }
         }
     }
-
-    mutating func began(_ index: Int) {
-        waiting.remove(index)
-        lasting += 1
-    }
-
-    mutating func ended(at time: UInt64) {
-        lasting -= 1
-        lastEnd = max(lastEnd, time)
-    }
-
-    mutating func note(_ text: String) { notes.append(text) }
-    var neverDue: [Int] { waiting.sorted() }
 
     /// Looks whether an observation is what a fault waits for.
-    mutating func saw(_ seen: Observed, _ node: SimulatedNode, _ simulator: Simulator) {
-        guard !armed.isEmpty else { return }
-        var kept: [(index: Int, fault: Fault)] = []
-        var due: [(index: Int, fault: Fault)] = []
-        for entry in armed {
-            if matches(entry.fault.trigger, seen, node) {
-                due.append(entry)
-            } else {
-                kept.append(entry)
-            }
-        }
-        guard !due.isEmpty else { return }
-        armed = kept
-        for entry in due {
-            // At once, but after what is under way. A height makes nobody the leader.
-            let actor: SimulatedNode? = if case .when = entry.fault.trigger { node } else { nil }
-            simulator.after(0) { $0.apply(entry.fault, entry.index, by: actor) }
+    func lookForFaults(_ seen: Observed, _ node: SimulatedNode) {
+        for entry in faults.due(seen, validator: node.validator, isHonest: node.isHonest) {
+            // At once, but after what is under way.
+            let actor = entry.actor(node)
+            after(0) { $0.apply(entry.fault, entry.index, by: actor) }
         }
     }
 
-    private func matches(_ trigger: Fault.Trigger, _ seen: Observed, _ node: SimulatedNode) -> Bool
-    {
-        switch trigger {
-        case .at: return false
-        case .height(let height):
-            if case .finalised(let reached, _, _, _) = seen.what {
-                return node.isHonest && reached.rawValue >= height
-            }
-            return false
-        case .when(let target, let event, let after):
-            guard seen.time >= after.unsigned, node.isHonest else { return false }
-            if case .node(let index) = target, index != node.index { return false }
-            switch (event, seen.what) {
-            case (.leads, .enteredWindow(_, let leader)):
-                return Int(leader.rawValue) == node.validator
-            case (.sentChunk, .led(.chunk, _, _, _)), (.sentHeader, .led(.header, _, _, _)):
-                return true
-            default: return false
-            }
-        }
-    }
-}
-
-extension Simulator {
     /// The nodes that a fault hits, as things stand.
     func resolve(_ targets: [FaultTarget], by actor: SimulatedNode? = nil) -> [SimulatedNode] {
         var found: [SimulatedNode] = []
@@ -298,7 +225,7 @@ extension Simulator {
             }
             return nil
         case .squeezeMemory, .hostilePeer, .wrongGenesis:
-            faults.note("not simulated: \(fault.action.title)")
+            notSimulated.append(fault.action.title)
             return nil
         }
     }

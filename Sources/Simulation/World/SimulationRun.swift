@@ -84,7 +84,9 @@ package enum Simulation {
             .init("lost on the way", "\(simulator.links.messagesLost)"),
             .init("bytes sent by a node", "\(bytes)"), .init("events", "\(simulator.events)"),
         ]
-        for text in simulator.faults.notes { record.figures.append(.init("note", text)) }
+        for title in simulator.notSimulated {
+            record.figures.append(.init("note", "not simulated: \(title)"))
+        }
         let judgement = Judgement(
             of: &record, scenario, height: height, neverDue: simulator.faults.neverDue,
             stoppedEarly: stoppedEarly)

@@ -61,7 +61,9 @@ final class Simulator {
     private(set) var suite: CheckerSuite
     private(set) var isViolated = false
     private(set) var recorder: RunRecorder
-    var faults: FaultDriver
+    var faults: FaultSchedule
+    /// Titles of faults that were asked for and cannot be simulated.
+    var notSimulated: [String] = []
     var users: Users
     let tracesProofs: Bool
     /// How to put a copy of a node's data back, by fault and node.
@@ -110,7 +112,7 @@ final class Simulator {
         recorder = RunRecorder(
             powers: validators.map { scenario.stakes[$0] },
             honest: validators.map { roles[$0] == nil })
-        faults = FaultDriver(scenario.faults, without: options.without)
+        faults = FaultSchedule(scenario.faults, without: options.without)
         users = Users(scenario.workload, seed: seed)
         tracesProofs = !roles.isEmpty
         let schedule = schedule
@@ -174,7 +176,7 @@ final class Simulator {
         for node in nodes {
             boot(node)
         }
-        faults.begin(self)
+        beginFaults()
         users.begin(self)
     }
 
@@ -222,7 +224,7 @@ final class Simulator {
             trace.add(reference.hash.word3)
             if node.isHonest { users.included(transactions) }
         }
-        faults.saw(seen, node, self)
+        lookForFaults(seen, node)
     }
 
     func band(_ band: RunRecord.Band) { recorder.band(band) }

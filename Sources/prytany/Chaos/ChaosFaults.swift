@@ -1,78 +1,17 @@
 import Primitives
 import Simulation
 
-/// When the faults of a scenario come due: as in the simulator, by the run's time, by what a node
-/// does, or by a height.
-struct ChaosFaults {
-    private let faults: [Fault]
-    /// Faults that wait for something to happen.
-    private var armed: [(index: Int, fault: Fault)] = []
-    private var waiting: Set<Int> = []
-    private(set) var lastEnd: UInt64 = 0
-    private(set) var lasting = 0
-
-    init(_ faults: [Fault]) { self.faults = faults }
-
-    var neverDue: [Int] { waiting.sorted() }
-    var waitsForEvents: Bool { !armed.isEmpty }
-
-    mutating func begin(_ run: ChaosRun) {
-        for (index, fault) in faults.enumerated() {
-            if case .oldBackup(let targets, let taken) = fault.action {
-                run.at(taken.unsigned) { try $0.backUp(targets, for: index) }
-            }
-            waiting.insert(index)
-            switch fault.trigger {
-            case .at(let time): run.at(time.unsigned) { try $0.apply(fault, index) }
-            case .when, .height: armed.append((index, fault))
-            }
-        }
-    }
-
-    mutating func began(_ index: Int) {
-        waiting.remove(index)
-        lasting += 1
-    }
-
-    mutating func ended(at time: UInt64) {
-        lasting -= 1
-        lastEnd = max(lastEnd, time)
-    }
-
-    /// The faults that waited for this.
-    mutating func due(_ seen: Observed, isHonest: Bool) -> [(index: Int, fault: Fault)] {
-        guard !armed.isEmpty else { return [] }
-        let due = armed.filter { Self.matches($0.fault.trigger, seen, isHonest) }
-        guard !due.isEmpty else { return [] }
-        armed.removeAll { entry in due.contains { $0.index == entry.index } }
-        return due
-    }
-
-    private static func matches(
-        _ trigger: Fault.Trigger, _ seen: Observed, _ isHonest: Bool
-    ) -> Bool {
-        switch trigger {
-        case .at: return false
-        case .height(let height):
-            if case .finalised(let reached, _, _, _) = seen.what {
-                return isHonest && reached.rawValue >= height
-            }
-            return false
-        case .when(let target, let event, let after):
-            guard seen.time >= after.unsigned, isHonest else { return false }
-            if case .node(let index) = target, index != seen.node { return false }
-            switch (event, seen.what) {
-            case (.leads, .enteredWindow(_, let leader)):
-                return Int(leader.rawValue) == seen.node
-            case (.sentChunk, .led(.chunk, _, _, _)), (.sentHeader, .led(.header, _, _, _)):
-                return true
-            default: return false
-            }
-        }
-    }
-}
-
+/// Does a scenario's faults to real processes, and undoes them.
 extension ChaosRun {
+    func beginFaults() {
+        for backup in faults.backups {
+            at(backup.time) { try $0.backUp(backup.targets, for: backup.index) }
+        }
+        for (time, entry) in faults.timed {
+            at(time) { try $0.apply(entry.fault, entry.index) }
+        }
+    }
+
     typealias Undo = (ChaosRun) throws -> Void
 
     /// The nodes that a fault hits, as things stand.

@@ -27,7 +27,7 @@ final class ChaosRun {
     var memoryBounds: [MemoryBound] = []
     var suite: CheckerSuite
     var recorder: RunRecorder
-    var faults: ChaosFaults
+    var faults: FaultSchedule
     /// Of whom a `leader` target is one, as the furthest node sees it.
     private(set) var leader = 0
     private var furthestWindow: UInt64 = 0
@@ -62,7 +62,7 @@ final class ChaosRun {
         recorder = RunRecorder(
             powers: places.map { scenario.stakes[$0.validator] },
             honest: places.map { $0.role == nil })
-        faults = ChaosFaults(scenario.faults)
+        faults = FaultSchedule(scenario.faults)
         draw = SeededGenerator(seed: seed ^ 0x6661_7465)
         feed = try ObservationFeed(places, directory: folder.observationsDirectory)
         users = try ChaosUsers(folder, scenario.workload, seed: seed)
@@ -143,7 +143,7 @@ final class ChaosRun {
         feed.start = ObservationFeed.now
         users.start()
         defer { users.stop() }
-        faults.begin(self)
+        beginFaults()
         let end = scenario.duration.unsigned
         while now < end {
             try step(until: end)
@@ -220,7 +220,8 @@ final class ChaosRun {
         guard seen.time <= scenario.duration.unsigned else { return }
         suite.observe(seen)
         recorder.observe(seen)
-        let isHonest = nodes[seen.node].place.role == nil
+        let place = nodes[seen.node].place
+        let isHonest = place.role == nil
         switch seen.what {
         case .enteredWindow(let window, let leader) where window.rawValue >= furthestWindow:
             furthestWindow = window.rawValue
@@ -232,10 +233,8 @@ final class ChaosRun {
             }
         default: break
         }
-        for (index, fault) in faults.due(seen, isHonest: isHonest) {
-            // A height makes nobody the leader.
-            let actor: Int? = if case .when = fault.trigger { seen.node } else { nil }
-            try apply(fault, index, by: actor)
+        for entry in faults.due(seen, validator: place.validator, isHonest: isHonest) {
+            try apply(entry.fault, entry.index, by: entry.actor(seen.node))
         }
     }
 
