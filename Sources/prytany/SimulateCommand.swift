@@ -169,22 +169,8 @@ struct SimulateCommand: ParsableCommand {
                 + "trace \(record.traceHash ?? "-")"
                 + (record.guilty.isEmpty ? "" : "  guilty \(record.guilty)"))
         guard seeds == 1 || outcome.exitCode != 0 else { return }
-        for (text, met) in record.expectations { say("  \(met ? "yes" : "NO ")  \(text)") }
-        for check in record.checks {
-            say(
-                "  \(check.property.rawValue): \(check.examined) examined, "
-                    + "\(check.findings.count) findings")
-            for finding in check.findings.prefix(5) {
-                say("    \(finding.time / 1_000_000) ms  \(finding.text)")
-            }
-        }
-        for figure in record.figures { say("  \(figure.name): \(figure.value)") }
-        if let prefix = record.failingPrefix {
-            say("  faults that it takes: \(prefix.faultsKept)")
-            say("  repeat: \(prefix.command)")
-        } else {
-            say("  repeat: \(record.command)")
-        }
+        record.sayExpectations()
+        record.sayDetails()
     }
 
     private func progress(

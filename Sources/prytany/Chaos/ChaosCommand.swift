@@ -115,18 +115,8 @@ struct ChaosCommand: ParsableCommand {
                     + "\(verdict.transactions) transactions  "
                     + String(format: "%.1f s", verdict.wallSeconds)
                     + (record.guilty.isEmpty ? "" : "  guilty \(record.guilty)"))
-            for (text, met) in record.expectations { say("  \(met ? "yes" : "NO ")  \(text)") }
-            guard !record.passed else { return }
-            for check in record.checks {
-                say(
-                    "  \(check.property.rawValue): \(check.examined) examined, "
-                        + "\(check.findings.count) findings")
-                for finding in check.findings.prefix(5) {
-                    say("    \(finding.time / 1_000_000) ms  \(finding.text)")
-                }
-            }
-            for figure in record.figures { say("  \(figure.name): \(figure.value)") }
-            say("  repeat: \(record.command)")
+            record.sayExpectations()
+            if !record.passed { record.sayDetails() }
         }
     }
 }
