@@ -142,8 +142,10 @@ extension Replica {
             anchorHash: parent.anchorHash, inboxCursor: parent.inboxCursor,
             prices: configuration.gasPrices, protocolVersion: configuration.protocolVersion)
         let key = ObjectHash.digest(of: opening.hashInput)
-        let signed = SignedOpening(value: opening, signature: signer.sign(key))
         leader.permitted = nil
+        // Another copy of this key has opened the same block: it is that copy's.
+        guard tree[key] == nil else { return false }
+        let signed = SignedOpening(value: opening, signature: signer.sign(key))
         effects.append(.persist(.opening(signed)))
         effects.append(
             .broadcast(

@@ -105,8 +105,9 @@ struct SimulatorTests {
             9, 21, 42,
             // A node that restarted in the middle of a block never got it, and its vote was needed.
             155,
-            // A twin's body closed the block that its other copy had open, and gave up later.
-            89,
+            // A twin's body closed the block that its other copy had open or opened afterwards, and
+            // that copy gave the block up later.
+            89, 331,
         ] as [UInt64])
     func onceBroken(_ seed: UInt64) {
         let scenario = DefaultMix.scenario(
