@@ -9,6 +9,7 @@ final class SeedPool: @unchecked Sendable {
     private let play: @Sendable (UInt64) -> SimulationOutcome
     private let end: UInt64
     private let ahead: UInt64
+    private let note: CrashNote
     private let condition = NSCondition()
     // Under the condition's lock.
     private var toStart: UInt64
@@ -24,8 +25,10 @@ final class SeedPool: @unchecked Sendable {
         toStart = seeds.lowerBound
         toHandOut = seeds.lowerBound
         ahead = UInt64(jobs) * 4
-        for _ in 0..<min(UInt64(jobs), seeds.upperBound - seeds.lowerBound) {
-            let thread = Thread { [self] in work() }
+        let threads = Int(min(UInt64(jobs), seeds.upperBound - seeds.lowerBound))
+        note = CrashNote(jobs: threads)
+        for job in 0..<threads {
+            let thread = Thread { [self] in work(job) }
             thread.stackSize = 8 << 20
             thread.start()
         }
@@ -53,9 +56,11 @@ final class SeedPool: @unchecked Sendable {
         condition.broadcast()
     }
 
-    private func work() {
+    private func work(_ job: Int) {
         while let seed = claim() {
+            note.began(seed, job: job)
             let outcome = play(seed)
+            note.ended(job: job)
             condition.withLock { outcomes[seed] = outcome }
             condition.broadcast()
         }

@@ -135,19 +135,49 @@ struct SimulatorTests {
     }
 }
 
+/// The built program.
+private func program() throws -> URL {
+    guard let binary = ProcessInfo.processInfo.environment["PRYTANY_BINARY"],
+        FileManager.default.isExecutableFile(atPath: binary)
+    else {
+        try Test.cancel("no program: set PRYTANY_BINARY to the built prytany")
+    }
+    return URL(fileURLWithPath: binary)
+}
+
+@Suite("A crash of the simulator")
+struct SimulatorCrashTests {
+    @Test("names the seeds that were under way, and stays a crash")
+    func crash() throws {
+        let process = Process()
+        process.executableURL = try program()
+        process.arguments = [
+            "simulate", "--seed", "7000", "--seeds", "5000", "--jobs", "2", "--verbose",
+        ]
+        let (output, errors) = (Pipe(), Pipe())
+        process.standardOutput = output
+        process.standardError = errors
+        try process.run()
+        #expect(output.fileHandleForReading.availableData.isEmpty == false)
+        kill(process.processIdentifier, SIGILL)
+        let text = String(
+            decoding: errors.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+        process.waitUntilExit()
+        #expect(process.terminationReason == .uncaughtSignal)
+        #expect(process.terminationStatus == SIGILL)
+        #expect(text.contains("crashed; under way: seed 70"), "\(text)")
+    }
+}
+
 /// Two processes, since the order of sets and dictionaries differs from one to the next.
 @Suite("The same seed gives the same run in every process")
 struct RepeatedRunTests {
     @Test(arguments: [11, 12, 14, 20] as [UInt64])
     func repeated(_ seed: UInt64) throws {
-        guard let binary = ProcessInfo.processInfo.environment["PRYTANY_BINARY"],
-            FileManager.default.isExecutableFile(atPath: binary)
-        else {
-            try Test.cancel("no program: set PRYTANY_BINARY to the built prytany")
-        }
+        let binary = try program()
         func line() throws -> String {
             let process = Process()
-            process.executableURL = URL(fileURLWithPath: binary)
+            process.executableURL = binary
             process.arguments = ["simulate", "--seed", "\(seed)", "--json"]
             let pipe = Pipe()
             process.standardOutput = pipe
