@@ -431,6 +431,7 @@ package struct Replica: Sendable {
             effects.append(
                 .send(.transactions(waiting.map { TransactionBytes($0.bytes) }), to: peer))
         }
+        showProposals(to: peer, &effects)
     }
 }
 

@@ -304,6 +304,33 @@ extension Replica {
         return true
     }
 
+    /// A leader shows a peer that has just come what it has proposed and no quorum has certified:
+    /// nobody else sends that again, and without its beginning the peer could vote for nothing more
+    /// in this window. At the start of a chain all peers are such. The certificates that a block
+    /// rests on follow the peer's status. Ends with the block that makes it more than a block's
+    /// bytes.
+    func showProposals(to peer: ValidatorIndex, _ effects: inout [ReplicaEffect]) {
+        guard started, leadsCurrentWindow else { return }
+        let window = consensus.currentWindow
+        let length = configuration.consensus.windowLength
+        var bytes = 0
+        for key in tree.keys where bytes < configuration.blockBytes {
+            guard let node = tree[key], node.isOwn, node.slot.window(length: length) == window,
+                node.header == nil ? leader.block?.key == key : !isCertified(node)
+            else { continue }
+            effects.append(.send(.opening(node.opening, parent: nil, skips: []), to: peer))
+            for chunk in node.chunks {
+                effects.append(.send(.chunk(chunk), to: peer))
+                bytes += chunk.transactions.reduce(0) { $0 + $1.bytes.count }
+            }
+            if let header = node.header { effects.append(.send(.header(header), to: peer)) }
+        }
+    }
+
+    private func isCertified(_ node: BlockNode) -> Bool {
+        node.reference.map(consensus.isCertified) ?? false
+    }
+
     /// The window machine gave this window up: the open block will never have a header.
     mutating func abandonProposal(_ now: Moment, _ effects: inout [ReplicaEffect]) {
         leader.permitted = nil

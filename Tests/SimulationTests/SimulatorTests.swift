@@ -35,6 +35,20 @@ struct SimulatorTests {
         #expect(outcome.transactions == modelled.transactions)
     }
 
+    @Test(
+        "The first leader, whose peers come after it has begun, loses no window", arguments: 4...7)
+    func firstWindow(_ validators: Int) {
+        let scenario = calm {
+            $0.stakes = Array(repeating: 100, count: validators)
+            $0.duration = .seconds(3)
+        }
+        let outcome = Simulation.run(scenario, seed: 1)
+        let events = outcome.record.nodes.flatMap(\.lastEvents)
+        #expect(outcome.height > 10)
+        #expect(events.count { $0.contains("started") } == validators)
+        #expect(!events.contains { $0.contains("skips") }, "\(events)")
+    }
+
     @Test("Another seed is another run")
     func seedsDiffer() {
         let one = Simulation.run(calm(), seed: 1).record.traceHash

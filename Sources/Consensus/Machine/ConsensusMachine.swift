@@ -314,7 +314,7 @@ package struct ConsensusMachine: Sendable {
     }
 
     /// Certified, or final: what a child may be built on.
-    func isCertified(_ reference: BlockReference) -> Bool {
+    package func isCertified(_ reference: BlockReference) -> Bool {
         VoteRules.isCertified(reference.slot, reference.hash, self)
     }
 
