@@ -14,7 +14,8 @@ import WireCodec
 /// How a block goes: the leader signs an opening, then chunks as transactions come, then a header
 /// with the commitments of its own execution. A follower hands each chunk to execution as it
 /// arrives. When the header agrees with what was executed and with the lagged block hash, the block
-/// is judged valid; its body is persisted and the Notar follows it.
+/// is judged valid; its body is persisted and the Notar follows it. A peer that comes while the
+/// leader proposes is shown what is open or not certified yet.
 ///
 /// Certificates are relayed a moment after they were formed, if they still say something new
 /// (`RelayQueue`). Under load a leader seals its next block when the hashes of those before it are

@@ -21,7 +21,8 @@ func slowLinks() -> Scenario {
 func blackouts(_ seed: UInt64) -> Scenario {
     var scenario = Scenario(name: "blackouts", story: "The leader goes, and then everyone's power.")
     scenario.workload.rate = 60
-    scenario.disk.sync = .milliseconds(2)
+    // On slow disks a Final would long be out, if it did not wait, when the Notar's sync returns.
+    scenario.disk.sync = .milliseconds(seed / 10 % 2 == 0 ? 20 : 2)
     scenario.duration = .seconds(40)
     scenario.expect.recovery = .seconds(25)
     scenario.expect.down = [0]
@@ -148,12 +149,6 @@ func scenario(_ seed: UInt64) -> Scenario {
     }
 }
 
-/// Bugs that no run notices yet, and why: the simulator lacks what would show them.
-let gaps: [Mutant: String] = [
-    .bodyNotLogged: "its leader's own log holds each block too, and brings it back",
-    .keyCountedTwice: "certificates of one key come too late to matter; ConsensusTests refuse them",
-]
-
 func say(_ line: String) { FileHandle.standardOutput.write(Data((line + "\n").utf8)) }
 
 /// Runs one mutant in this process; a child, since an assertion of the product may end it.
@@ -233,17 +228,12 @@ if arguments.isEmpty {
 }
 
 var unnoticed = 0
-var unexpected = 0
 for mutant in chosen {
     let found = try result(of: mutant, runs)
-    let gap = gaps[mutant].map { " (a known gap: \($0))" } ?? ""
-    say("\(mutant.rawValue): \(found ?? "NOT CAUGHT in \(runs) runs\(gap)")")
-    if found == nil {
-        unnoticed += 1
-        if gaps[mutant] == nil { unexpected += 1 }
-    }
+    say("\(mutant.rawValue): \(found ?? "NOT CAUGHT in \(runs) runs")")
+    if found == nil { unnoticed += 1 }
 }
 say(
     "\(chosen.count - unnoticed) of \(chosen.count) known bugs were caught, each in at most \(runs) runs"
 )
-exit(unexpected == 0 ? 0 : 1)
+exit(unnoticed == 0 ? 0 : 1)

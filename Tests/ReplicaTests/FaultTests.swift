@@ -368,6 +368,49 @@ struct FaultTests {
         }
     }
 
+    @Test("Another copy of a leader's key closes the block that it has open, at every place")
+    func twinCloses() throws {
+        // What the leader makes of each block, once with nobody in its way.
+        let window = Window(3)
+        let options = NetworkOptions(seed: 4, emptyBlockMilliseconds: 40)
+        let first = Network(options)
+        let leader = Int(first.schedule.leader(of: window).rawValue)
+        var headers: [Slot: SignedHeader] = [:]
+        first.tamper[leader] = { message, _, _ in
+            if case .header(let header) = message {
+                headers[header.value.opening.slot] = header
+            }
+            return [message]
+        }
+        first.run(milliseconds: 1500)
+        let slots = (0..<options.windowLength).map {
+            Slot(window.rawValue * options.windowLength + $0)
+        }
+        for slot in slots {
+            let made = try #require(headers[slot], "\(first.picture)")
+            // The same once more; the twin's header comes to all while the block is open here.
+            let network = Network(options)
+            var isDone = false
+            network.tamper[leader] = { message, _, network in
+                if case .opening(let opening, _, _) = message, opening.value == made.value.opening,
+                    !isDone
+                {
+                    isDone = true
+                    let peer = ValidatorIndex(UInt16((leader + 1) % network.count))
+                    for node in 0..<network.count {
+                        network.post(
+                            .input(.received(.header(made), from: peer)), to: node, after: 5_000)
+                    }
+                }
+                return [message]
+            }
+            network.run(milliseconds: 2500)
+            #expect(isDone)
+            #expect(network.violations == [])
+            #expect(network.everyHeight(atLeast: 20), "\(network.picture)")
+        }
+    }
+
     @Test("Peers' nonsense costs the peer its connection, and nothing else")
     func nonsense() {
         let network = Network(NetworkOptions(seed: 9))

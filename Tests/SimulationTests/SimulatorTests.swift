@@ -121,7 +121,7 @@ struct SimulatorTests {
             155,
             // A twin's body closed the block that its other copy had open or opened afterwards, and
             // that copy gave the block up later.
-            89, 331,
+            89, 331, 353, 738,
         ] as [UInt64])
     func onceBroken(_ seed: UInt64) {
         let scenario = DefaultMix.scenario(
