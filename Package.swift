@@ -72,6 +72,7 @@ let targets: [Target] =
         // Layer 0
         layer("Primitives"),
         layer("WireCodec", ["Primitives"]),
+        layer("JSONText"),
         kernel("StarkField"),
         kernel("StarkCurve", ["StarkField"]),
         kernel("StarkHash", ["StarkField", "StarkCurve"]),
@@ -106,7 +107,8 @@ let targets: [Target] =
         testableLayer(
             "RPC",
             [
-                "Primitives", "StarkField", "Execution", hummingbird, httpTypes, nioHTTPTypes,
+                "Primitives", "JSONText", "StarkField", "Execution", hummingbird, httpTypes,
+                nioHTTPTypes,
                 nioCore, nioPosix, logging, metrics, lifecycle,
             ]),
         testableLayer("LinkProxy", [nioCore, nioPosix]),
@@ -184,7 +186,10 @@ let targets: [Target] =
         tests("LinkProxyTests", ["LinkProxy", nioCore, nioPosix]),
         tests(
             "RPCTests",
-            ["Primitives", "StarkField", "Execution", "RPC", logging, metrics, lifecycle]),
+            [
+                "Primitives", "JSONText", "StarkField", "Execution", "RPC", logging, metrics,
+                lifecycle,
+            ]),
         .testTarget(
             name: "ClusterTests", dependencies: ["TestSupport"], path: "Tests/ClusterTests",
             exclude: ["client.py"], swiftSettings: settings),
@@ -192,8 +197,8 @@ let targets: [Target] =
         .target(
             name: "FuzzTargets",
             dependencies: [
-                "Primitives", "WireCodec", "StarkField", "Execution", "Consensus", "Replication",
-                "Replica", "Storage", "Transport", "RPC",
+                "Primitives", "WireCodec", "JSONText", "StarkField", "Execution",
+                "Consensus", "Replication", "Replica", "Storage", "Transport", "RPC",
             ], path: "Tests/FuzzTargets", swiftSettings: settings),
         tests("FuzzTests", ["FuzzTargets"]),
     ] + fuzzer + mutants

@@ -1,3 +1,5 @@
+package import JSONText
+
 /// The named maxima of the RPC listener. What is above one of them is refused with a reason,
 /// before memory or time is spent on it.
 package struct RPCLimits: Sendable {

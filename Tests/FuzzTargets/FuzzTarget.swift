@@ -1,5 +1,6 @@
 import Consensus
 import Execution
+import JSONText
 import Primitives
 import Replica
 import Replication

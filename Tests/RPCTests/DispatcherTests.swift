@@ -1,4 +1,5 @@
 import Execution
+import JSONText
 import Primitives
 import StarkField
 import Testing

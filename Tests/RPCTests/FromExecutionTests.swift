@@ -1,4 +1,5 @@
 import Execution
+import JSONText
 import StarkField
 import TestSupport
 import Testing

@@ -1,5 +1,6 @@
 import Execution
 import Foundation
+import JSONText
 import Primitives
 import StarkField
 import TestSupport

@@ -1,3 +1,5 @@
+import JSONText
+
 /// The arguments of a call under the names that the specification gives them.
 struct ParameterReader {
     private let names: [StaticString]

@@ -1,3 +1,4 @@
+import JSONText
 package import Metrics
 
 /// From a request body to its answer: JSON-RPC 2.0 around `StarknetMethods`. Total over bodies,

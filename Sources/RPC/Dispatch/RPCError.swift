@@ -1,3 +1,4 @@
+package import JSONText
 import StarkField
 
 /// A JSON-RPC error object. Codes below -32000 are JSON-RPC 2.0's (section 5.1); the others and

@@ -1,3 +1,5 @@
+package import JSONText
+
 /// One call of a request body, or why it is none.
 package struct RPCCall: Sendable {
     /// The id to answer with; nil for a notification.

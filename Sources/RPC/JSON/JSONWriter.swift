@@ -1,3 +1,4 @@
+package import JSONText
 package import StarkField
 
 /// Builds a JSON text in one buffer, without an intermediate tree. Commas are its own affair.

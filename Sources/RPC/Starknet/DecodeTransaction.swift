@@ -1,4 +1,5 @@
 import Execution
+import JSONText
 import StarkField
 
 /// Version 3 transactions as clients send them: `BROADCASTED_INVOKE_TXN`,
