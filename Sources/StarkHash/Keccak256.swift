@@ -11,6 +11,11 @@ public enum Keccak256 {
 
     private static let rate = 136
 
+    /// Keccak-f[1600] on the lanes a[x + 5 y].
+    package static func permute(_ state: inout InlineArray<25, UInt64>) {
+        permute(&state, roundConstants)
+    }
+
     private static func hash(contiguous bytes: UnsafeRawBufferPointer) -> [UInt8] {
         var state = InlineArray<25, UInt64>(repeating: 0)
         let constants = roundConstants
