@@ -83,6 +83,7 @@ let targets: [Target] =
         .systemLibrary(name: "CLMDB", pkgConfig: "lmdb", providers: [.apt(["liblmdb-dev"])]),
         // Layer 1
         layer("StateTrie", ["StarkField", "StarkHash"]),
+        kernel("CairoVM", ["StarkField", "StarkCurve", "StarkHash", "JSONText"]),
         testableLayer(
             "Execution", ["Primitives", "WireCodec", "StarkField", "StarkCurve", "StarkHash"]),
         layer("Consensus", ["Primitives", "WireCodec"]),
@@ -151,6 +152,7 @@ let targets: [Target] =
         tests("StarkFieldTests", ["StarkField"]),
         tests("StarkCurveTests", ["StarkField", "StarkCurve"]),
         tests("StarkHashTests", ["StarkField", "StarkCurve", "StarkHash"]),
+        tests("CairoVMTests", ["StarkField", "CairoVM"]),
         tests("StateTrieTests", ["Primitives", "StarkField", "StarkHash", "StateTrie"]),
         tests(
             "ExecutionTests",
@@ -197,7 +199,7 @@ let targets: [Target] =
         .target(
             name: "FuzzTargets",
             dependencies: [
-                "Primitives", "WireCodec", "JSONText", "StarkField", "Execution",
+                "Primitives", "WireCodec", "JSONText", "StarkField", "CairoVM", "Execution",
                 "Consensus", "Replication", "Replica", "Storage", "Transport", "RPC",
             ], path: "Tests/FuzzTargets", swiftSettings: settings),
         tests("FuzzTests", ["FuzzTargets"]),

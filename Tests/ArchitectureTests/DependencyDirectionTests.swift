@@ -9,6 +9,7 @@ struct DependencyDirectionTests {
         "Primitives": [], "WireCodec": ["Primitives"], "JSONText": [], "StarkField": [],
         "StarkCurve": ["StarkField"], "StarkHash": ["StarkField", "StarkCurve"],
         "StateTrie": ["StarkField", "StarkHash"],
+        "CairoVM": ["StarkField", "StarkCurve", "StarkHash", "JSONText"],
         "Execution": ["Primitives", "WireCodec", "StarkField", "StarkCurve", "StarkHash"],
         "Consensus": ["Primitives", "WireCodec"], "Mempool": ["Primitives", "WireCodec"],
         "Replication": ["Primitives", "WireCodec", "Consensus"],
@@ -52,7 +53,7 @@ struct DependencyDirectionTests {
 
     static let pure: Set<String> = [
         "Primitives", "WireCodec", "JSONText", "StarkField", "StarkCurve", "StarkHash",
-        "StateTrie", "Execution", "Consensus", "Mempool", "Replication", "Replica",
+        "StateTrie", "CairoVM", "Execution", "Consensus", "Mempool", "Replication", "Replica",
         "Adversary",
     ]
 

@@ -24,11 +24,46 @@ extension FuzzTarget {
             Samples.records.map { $0.encoded() } + [[0, 0], [0, 9, 0, 40, 1], [0, 200]]
         case .rpc: Samples.bodies.map { Array($0.utf8) }
         case .transaction: Samples.transactions.map { $0.encoded() }
+        case .program: Samples.programs.map { Array($0.utf8) }
+        case .machine: Samples.machines
         }
     }
 }
 
 private enum Samples {
+    static let programs = [
+        #"""
+        {"prime":"0x800000000000011000000000000000000000000000000000000000000000001",
+        "compiler_version":"2.12.0","bytecode":["0xa0680017fff8000","0x7","0x208b7fff7fff7ffe"],
+        "bytecode_segment_lengths":[1,[2]],"hints":[[0,[{"TestLessThan":{"lhs":{"Immediate":"0x5"},
+        "rhs":{"BinOp":{"op":"Add","a":{"register":"FP","offset":-3},"b":{"Immediate":"-0x1"}}},
+        "dst":{"register":"AP","offset":0}}}]],[2,["AssertAllKeysUsed"]]],
+        "entry_points_by_type":{"EXTERNAL":[{"selector":"0x5","offset":0,"builtins":["pedersen"]}],
+        "L1_HANDLER":[],"CONSTRUCTOR":[]}}
+        """#,
+        #"""
+        {"prime":"0x800000000000011000000000000000000000000000000000000000000000001",
+        "data":["0x480680017fff8000","0x3","0x208b7fff7fff7ffe"],"builtins":["output"],
+        "hints":{"0":[{"code":"ids.x = 5","accessible_scopes":["__main__"],"flow_tracking_data":
+        {"ap_tracking":{"group":0,"offset":0},"reference_ids":{"__main__.x":0}}}]},
+        "identifiers":{"__main__.main":{"type":"function","pc":0},
+        "__main__.m":{"type":"alias","destination":"__main__.main"},
+        "__main__.C":{"type":"const","value":-3}},
+        "reference_manager":{"references":[{"value":"[cast(fp + (-3), felt*)]",
+        "ap_tracking_data":{"group":0,"offset":0}}]}}
+        """#,
+        "for i in range(3):\n    if i != 2:\n        a[i] = [x for x in b if x] + c[::-1]\n",
+    ]
+
+    /// `[ap] = 3; ap++` and `[ap] = [ap - 1] * [ap - 1]; ap++`, then `ret`; and a loop.
+    static let machines: [[UInt8]] = [
+        [
+            0x00, 0x80, 0xff, 0x7f, 0x01, 0x80, 0x06, 0x48, 0, 3, 0, 0, 0, 0, 0, 0, 0, 0,
+            0x00, 0x80, 0xff, 0x7f, 0xff, 0x7f, 0x50, 0x48, 0,
+            0xfe, 0x7f, 0xff, 0x7f, 0xff, 0x7f, 0x8b, 0x20, 0,
+        ], [0xff, 0x7f, 0xff, 0x7f, 0x01, 0x80, 0x07, 0x01, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+    ]
+
     static let signature = SignatureBytes(r: Digest(1, 2, 3, 4), s: Digest(5, 6, 7, 8))
     static let reference = BlockReference(slot: 9, hash: Digest(0, 1, 2, 3))
 

@@ -1,3 +1,4 @@
+import CairoVM
 import Consensus
 import Execution
 import JSONText
@@ -28,6 +29,10 @@ package enum FuzzTarget: String, CaseIterable, Sendable {
     case rpc
     /// Transactions as they are stored and sent.
     case transaction
+    /// Compiled classes, programs, and the text of hints.
+    case program
+    /// Programs as the machine runs them, by the run loop and by its plain twin.
+    case machine
 
     /// - Returns: whether the bytes were accepted.
     @discardableResult
@@ -39,6 +44,8 @@ package enum FuzzTarget: String, CaseIterable, Sendable {
             bytes.first == 0 ? LogDamage.run(bytes) : Self.canonical(ReplicaRecord.self, bytes)
         case .rpc: Self.body(bytes)
         case .transaction: Self.transaction(bytes)
+        case .program: Self.program(bytes)
+        case .machine: MachineRun.run(bytes)
         }
     }
 
@@ -100,6 +107,73 @@ package enum FuzzTarget: String, CaseIterable, Sendable {
                 "two hashes of one transaction")
             return true
         } catch { preconditionFailure("decoded once and not twice: \(error)") }
+    }
+}
+
+extension FuzzTarget {
+    fileprivate static func program(_ bytes: [UInt8]) -> Bool {
+        do throws(ClassError) {
+            _ = try CasmClass(json: bytes)
+            return true
+        } catch { _ = error }
+        do throws(ClassError) {
+            _ = try CairoProgram(json: bytes)
+            return true
+        } catch { _ = error }
+        do throws(HintTextError) {
+            try ProgramHints.check(String(decoding: bytes, as: UTF8.self))
+            return true
+        } catch { return false }
+    }
+}
+
+/// A program of at most 64 cells, nine bytes each: eight of a number, and one that says whether it
+/// is negated or multiplied beyond 64 bits.
+enum MachineRun {
+    private static func cells(_ bytes: [UInt8]) -> [Cell] {
+        stride(from: 0, to: min(bytes.count, 64 * 9), by: 9).map { start in
+            let part = bytes[start..<min(start + 9, bytes.count)]
+            let word = part.prefix(8).reversed().reduce(0 as UInt64) { $0 << 8 | UInt64($1) }
+            switch part.count == 9 ? bytes[start + 8] % 3 : 0 {
+            case 1: return Cell(-Int(word >> 1))
+            case 2: return Cell(UInt128(word) << 64 | UInt128(word))
+            default: return Cell(word)
+            }
+        }
+    }
+
+    private static func prepare(_ machine: inout VirtualMachine) throws(MemoryError) {
+        _ = try machine.memory.addSegment()
+        var stack: [Cell] = []
+        for builtin in [Builtin.rangeCheck, .bitwise, .pedersen, .poseidon] {
+            let segment = try machine.memory.addSegment(rule: builtin)
+            stack.append(Cell(segment))
+        }
+        machine.end = try machine.memory.addSegment()
+        stack += [Cell(0 as UInt64), Cell(machine.end)]
+        try machine.memory.load(stack, at: Relocatable(segment: 1, offset: 0))
+        machine.ap = stack.count
+        machine.fp = stack.count
+    }
+
+    /// Both ways of running end alike, and a run ends.
+    static func run(_ bytes: [UInt8]) -> Bool {
+        let limits = MemoryLimits(cells: 1 << 12, segments: 64)
+        let code = Code(cells(bytes), hinted: [])
+        var fast = VirtualMachine(code, limits: limits, steps: 200, recording: .trace)
+        var slow = VirtualMachine(code, limits: limits, steps: 200, recording: .trace)
+        do throws(MemoryError) {
+            try prepare(&fast)
+            try prepare(&slow)
+        } catch { preconditionFailure("an empty machine has no room: \(error)") }
+        var errors: (MachineError?, MachineError?) = (nil, nil)
+        do throws(MachineError) { _ = try fast.run(skipsHint: false) } catch { errors.0 = error }
+        do throws(MachineError) {
+            while slow.pc != slow.end { try slow.step() }
+        } catch { errors.1 = error }
+        precondition(errors.0 == errors.1, "\(errors)")
+        precondition(fast.trace == slow.trace && fast.ap == slow.ap, "two traces")
+        return errors.0 == nil
     }
 }
 
