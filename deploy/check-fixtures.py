@@ -16,7 +16,7 @@ NOT_IN_USE = {
     "compiler": "Cairo classes are not executed yet",
     "devnet-contracts": "Cairo classes are not executed yet",
     "feature-contracts": "Cairo classes are not executed yet",
-    "vm": "the Cairo VM is not built yet",
+    "vm": "Cairo PIEs and prover inputs are not compared yet",
     "proving": "the prover is not built yet",
     "rpc": "traces and simulations are not served yet",
     "sequencer-blobs": "recorder files are not written",
