@@ -68,7 +68,8 @@ struct HintLanguageTests {
     @Test(
         "Values are Python's",
         arguments: [
-            ("memory[ap] = 7 // 2", 3), ("memory[ap] = (-7 // 2) + 10", 6),
+            ("memory[ap] = 0xFf + 1_000", 1255), ("memory[ap] = 7 // 2", 3),
+            ("memory[ap] = (-7 // 2) + 10", 6),
             ("memory[ap] = -7 % 3", 2), ("memory[ap] = 7 % -3 + 5", 3),
             ("memory[ap] = 2 + 3 * 4 ** 2 >> 1 & 31", 25), ("memory[ap] = -2 ** 2 + 9", 5),
             ("memory[ap] = -1 & 255", 255), ("memory[ap] = 6 ^ 3 | 8", 13),
@@ -112,7 +113,10 @@ struct HintLanguageTests {
             ("assert 1 == 2", HintError.assertionFailed), ("raise ValueError('x')", .raised),
             ("memory[ap] = unheard_of", .unknownName("unheard_of")),
             ("memory[ap] = 1 // 0", .divisionByZero), ("memory[ap] = 2 ** 100000", .numberTooLarge),
-            ("memory[ap] = 1 ** (1 << 62)", .numberTooLarge),
+            ("memory[ap] = 0x", .text(.unexpectedCharacter(" ", line: 1))),
+            (
+                "memory[ap] = 1\u{301}", .text(.unexpectedCharacter("1\u{301}", line: 1))
+            ), ("memory[ap] = 1 ** (1 << 62)", .numberTooLarge),
             ("range(-(1 << 62), 1 << 62)", .numberTooLarge),
             ("memory[ap] = ap + ((1 << 62) - 1)", .addressOutOfRange),
             ("x = [0] * 2000000", .workLimitExceeded),

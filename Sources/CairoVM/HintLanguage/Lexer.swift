@@ -66,7 +66,7 @@ struct Lexer {
                 position += 2
                 line += 1
             case "'", "\"": try string(prefix: "")
-            case "0"..."9": number()
+            case "0"..."9": try number()
             case "_", "a"..."z", "A"..."Z": try name()
             default: try symbol(next)
             }
@@ -103,23 +103,20 @@ struct Lexer {
         guard width == indents[indents.count - 1] else { throw .indentation(line: line) }
     }
 
-    private mutating func number() {
+    private mutating func number() throws(HintTextError) {
+        let isHex = character == "0" && (peek(1) == "x" || peek(1) == "X")
+        if isHex { position += 2 }
         var digits = ""
-        if character == "0", peek(1) == "x" || peek(1) == "X" {
-            position += 2
-            var value = Natural.zero
-            while let digit = character?.hexDigitValue {
-                value = (value << 4) + Natural(UInt64(digit))
-                position += 1
-            }
-            add(.number(value))
-            return
-        }
-        while let digit = character, digit.isNumber || digit == "_" {
+        while let digit = character, digit == "_" || digit.isASCII && digit.isHexDigit,
+            isHex || !digit.isLetter
+        {
             if digit != "_" { digits.append(digit) }
             position += 1
         }
-        add(.number(Natural(decimal: digits) ?? .zero))
+        guard let value = isHex ? Natural(hex: digits) : Natural(decimal: digits) else {
+            throw .unexpectedCharacter(character ?? " ", line: line)
+        }
+        add(.number(value))
     }
 
     private mutating func name() throws(HintTextError) {
