@@ -84,7 +84,10 @@ extension VirtualMachine {
             let oldPC = pc
             let oldAP = ap
             let oldFP = fp
-            /// The stack's offset of the second operand, where it is there.
+            /// Where the second operand is, if it is in a cell of the stack.
+            let second =
+                (instruction.bits & Code.Decoded.operand1IsFP != 0 ? fp : ap)
+                &+ Int(instruction.operand1Offset)
             var operand1 = operand0
 
             switch instruction.kind {
@@ -97,23 +100,11 @@ extension VirtualMachine {
                 pc &+= 2
 
             case .assertCell:
-                operand1 =
-                    (instruction.bits & Code.Decoded.operand1IsFP != 0 ? fp : ap)
-                    &+ Int(instruction.operand1Offset)
+                operand1 = second
                 guard operand0 < top, stack[operand0].isPresent,
-                    UInt(bitPattern: operand1) < room
+                    UInt(bitPattern: operand1) < room,
+                    VirtualMachine.equate(stack, &top, destination, operand1)
                 else { break loop }
-                let value = VirtualMachine.load(stack, top, operand1)
-                if value.isPresent {
-                    guard !VirtualMachine.isTemporary(value),
-                        VirtualMachine.assign(stack, &top, destination, value)
-                    else { break loop }
-                } else {
-                    let old = VirtualMachine.load(stack, top, destination)
-                    guard old.isPresent, VirtualMachine.assign(stack, &top, operand1, old) else {
-                        break loop
-                    }
-                }
                 pc &+= 1
 
             case .assertPointed:
@@ -127,17 +118,9 @@ extension VirtualMachine {
                 let offset =
                     Int(truncatingIfNeeded: pointer.l0) &+ Int(instruction.operand1Offset)
                 if index == 1 {
-                    guard UInt(bitPattern: offset) < room else { break loop }
-                    let value = VirtualMachine.load(stack, top, offset)
-                    if value.isPresent {
-                        guard !VirtualMachine.isTemporary(value),
-                            VirtualMachine.assign(stack, &top, destination, value)
-                        else { break loop }
-                    } else {
-                        let old = VirtualMachine.load(stack, top, destination)
-                        guard old.isPresent, VirtualMachine.assign(stack, &top, offset, old)
-                        else { break loop }
-                    }
+                    guard UInt(bitPattern: offset) < room,
+                        VirtualMachine.equate(stack, &top, destination, offset)
+                    else { break loop }
                     operand1 = offset
                 } else {
                     let segment = segments + index
@@ -168,9 +151,7 @@ extension VirtualMachine {
                 if instruction.kind == .addImmediate {
                     right = program[pc &+ 1]
                 } else {
-                    operand1 =
-                        (instruction.bits & Code.Decoded.operand1IsFP != 0 ? fp : ap)
-                        &+ Int(instruction.operand1Offset)
+                    operand1 = second
                     guard UInt(bitPattern: operand1) < room else { break loop }
                     right = VirtualMachine.load(stack, top, operand1)
                 }
@@ -196,9 +177,7 @@ extension VirtualMachine {
                 if instruction.kind == .multiplyImmediate {
                     right = program[pc &+ 1]
                 } else {
-                    operand1 =
-                        (instruction.bits & Code.Decoded.operand1IsFP != 0 ? fp : ap)
-                        &+ Int(instruction.operand1Offset)
+                    operand1 = second
                     guard UInt(bitPattern: operand1) < room else { break loop }
                     right = VirtualMachine.load(stack, top, operand1)
                 }
@@ -307,6 +286,17 @@ extension VirtualMachine {
         }
         stack[place] = value
         return true
+    }
+
+    /// Makes two cells of the stack one: what either has, the other gets, and both must agree.
+    @inline(__always)
+    private static func equate(
+        _ stack: UnsafeMutablePointer<Cell>, _ top: inout Int, _ destination: Int, _ place: Int
+    ) -> Bool {
+        let value = load(stack, top, place)
+        if value.isPresent { return !isTemporary(value) && assign(stack, &top, destination, value) }
+        let old = load(stack, top, destination)
+        return old.isPresent && assign(stack, &top, place, old)
     }
 
     /// Whether a cell points into a temporary segment, which may by now be somewhere else.

@@ -61,11 +61,7 @@ package final class CasmClass: Sendable {
     package convenience init(
         json bytes: [UInt8], limits: Limits = Limits()
     ) throws(ClassError) {
-        let value: JSONValue
-        do throws(JSONError) {
-            value = try JSONParser.parse(bytes, limits: limits.json)
-        } catch { throw .json(error) }
-        try self.init(value, limits: limits)
+        try self.init(try ClassReader.parsed(bytes, limits.json), limits: limits)
     }
 
     package init(_ json: JSONValue, limits: Limits = Limits()) throws(ClassError) {

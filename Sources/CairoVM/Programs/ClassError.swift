@@ -46,6 +46,14 @@ struct ClassReader {
         self.path = path
     }
 
+    static func parsed(
+        _ bytes: [UInt8], _ limits: JSONLimits
+    ) throws(ClassError) -> JSONValue {
+        do throws(JSONError) {
+            return try JSONParser.parse(bytes, limits: limits)
+        } catch { throw .json(error) }
+    }
+
     func member(_ name: String) throws(ClassError) -> ClassReader {
         guard case .object = value else { throw .wrongKind(path, expected: "an object") }
         guard let found = value[name] else { throw .missing(name, in: path) }
