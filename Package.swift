@@ -85,7 +85,11 @@ let targets: [Target] =
         layer("StateTrie", ["StarkField", "StarkHash"]),
         kernel("CairoVM", ["StarkField", "StarkCurve", "StarkHash", "JSONText"]),
         testableLayer(
-            "Execution", ["Primitives", "WireCodec", "StarkField", "StarkCurve", "StarkHash"]),
+            "Execution",
+            [
+                "Primitives", "WireCodec", "JSONText", "StarkField", "StarkCurve", "StarkHash",
+                "CairoVM",
+            ]),
         layer("Consensus", ["Primitives", "WireCodec"]),
         layer("Mempool", ["Primitives", "WireCodec"]),
         layer("Replication", ["Primitives", "WireCodec", "Consensus"]),
@@ -149,6 +153,7 @@ let targets: [Target] =
         .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: settings),
         tests("PrimitivesTests", ["Primitives"]),
         tests("WireCodecTests", ["Primitives", "WireCodec"]),
+        tests("JSONTextTests", ["Primitives", "JSONText"]),
         tests("StarkFieldTests", ["StarkField"]),
         tests("StarkCurveTests", ["StarkField", "StarkCurve"]),
         tests("StarkHashTests", ["StarkField", "StarkCurve", "StarkHash"]),
@@ -157,8 +162,8 @@ let targets: [Target] =
         tests(
             "ExecutionTests",
             [
-                "Primitives", "WireCodec", "StarkField", "StarkCurve", "StarkHash", "StateTrie",
-                "Execution",
+                "Primitives", "WireCodec", "JSONText", "StarkField", "StarkCurve", "StarkHash",
+                "StateTrie", "CairoVM", "Execution",
             ]),
         tests("ConsensusTests", ["Primitives", "WireCodec", "Consensus"]),
         tests("MempoolTests", ["Primitives", "WireCodec", "Mempool"]),

@@ -8,6 +8,9 @@ package struct JSONLimits: Sendable {
     package var members = 1024
     /// Bytes of one number: a 256-bit integer has 78 digits.
     package var numberBytes = 128
+    /// Bytes of all names, strings and numbers together, counted where the form that is read can
+    /// repeat them at no cost (`PackedJSON`).
+    package var textBytes = 1 << 24
 
     package init() {}
 }
@@ -161,7 +164,7 @@ package struct JSONParser {
         return .object(members)
     }
 
-    private static func repeatsName(_ members: [JSONMember]) -> Bool {
+    static func repeatsName(_ members: [JSONMember]) -> Bool {
         if members.count > 12 { return Set(members.map(\.name)).count != members.count }
         for index in members.indices.dropFirst() {
             let name = members[index].name
@@ -188,12 +191,25 @@ package struct JSONParser {
         return .number(String(decoding: bytes[start..<position], as: UTF8.self))
     }
 
+    /// Whether a text is a number in the grammar of RFC 8259, whatever its length.
+    static func isNumber(_ text: some Sequence<UInt8>) -> Bool {
+        let bytes = Array(text)
+        var limits = JSONLimits()
+        limits.numberBytes = bytes.count
+        var parser = JSONParser(bytes, limits)
+        guard let first = parser.byte, first == UInt8(ascii: "-") || first.isDigit else {
+            return false
+        }
+        do throws(JSONError) {
+            _ = try parser.number()
+            return parser.position == bytes.count
+        } catch { return false }
+    }
+
     private mutating func digits() throws(JSONError) {
         guard let first = byte else { throw .unexpectedEnd }
-        guard first >= UInt8(ascii: "0"), first <= UInt8(ascii: "9") else {
-            throw .unexpectedByte(first, at: position)
-        }
-        while let byte, byte >= UInt8(ascii: "0"), byte <= UInt8(ascii: "9") { position += 1 }
+        guard first.isDigit else { throw .unexpectedByte(first, at: position) }
+        while let byte, byte.isDigit { position += 1 }
     }
 
     /// From the opening quotation mark to behind the closing one.
@@ -293,4 +309,8 @@ package struct JSONParser {
         default: nil
         }
     }
+}
+
+extension UInt8 {
+    fileprivate var isDigit: Bool { self >= UInt8(ascii: "0") && self <= UInt8(ascii: "9") }
 }

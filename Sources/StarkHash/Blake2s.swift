@@ -59,6 +59,11 @@ public struct Blake2sHasher: Sendable {
         withUnsafeBytes(of: byte) { update(contiguous: $0) }
     }
 
+    /// The word's 8 bytes, the most significant first.
+    public mutating func update(bigEndianWord word: UInt64) {
+        withUnsafeBytes(of: word.bigEndian) { update(contiguous: $0) }
+    }
+
     /// The words' 32 bytes, the most significant byte of the first word first.
     public mutating func update(bigEndianWords words: Blake2s.Words) {
         let swapped = (

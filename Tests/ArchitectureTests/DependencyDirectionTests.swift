@@ -10,7 +10,10 @@ struct DependencyDirectionTests {
         "StarkCurve": ["StarkField"], "StarkHash": ["StarkField", "StarkCurve"],
         "StateTrie": ["StarkField", "StarkHash"],
         "CairoVM": ["StarkField", "StarkCurve", "StarkHash", "JSONText"],
-        "Execution": ["Primitives", "WireCodec", "StarkField", "StarkCurve", "StarkHash"],
+        "Execution": [
+            "Primitives", "WireCodec", "JSONText", "StarkField", "StarkCurve", "StarkHash",
+            "CairoVM",
+        ],
         "Consensus": ["Primitives", "WireCodec"], "Mempool": ["Primitives", "WireCodec"],
         "Replication": ["Primitives", "WireCodec", "Consensus"],
         "Replica": [

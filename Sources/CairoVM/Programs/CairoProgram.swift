@@ -60,13 +60,8 @@ package final class CairoProgram: Sendable {
         let reader = ClassReader(json, "")
         let prime = try reader.member("prime").text()
         guard prime.lowercased() == CasmClass.prime else { throw .wrongPrime(prime) }
-        let data = try reader.member("data").elements()
-        guard data.count <= limits.cells else {
-            throw .tooLarge("cells", limit: limits.cells, got: data.count)
-        }
-        var cells: [Cell] = []
-        for felt in data { cells.append(try felt.felt()) }
-        self.cells = cells
+        cells = try reader.member("data").felts("cells", limit: limits.cells, signed: true)
+            .map { Cell($0) }
         var builtins: [Builtin] = []
         for name in try reader.optional("builtins")?.elements() ?? [] {
             let text = try name.text()

@@ -35,7 +35,7 @@ package final class CasmClass: Sendable {
         case leaf(Int)
         case node([SegmentLengths])
 
-        var total: Int {
+        package var total: Int {
             switch self {
             case .leaf(let length): length
             case .node(let parts): parts.reduce(0) { $0 &+ $1.total }
@@ -71,14 +71,9 @@ package final class CasmClass: Sendable {
             guard text.lowercased() == CasmClass.prime else { throw .wrongPrime(text) }
         }
         compilerVersion = try reader.optional("compiler_version")?.text() ?? ""
-        let felts = try reader.member("bytecode").elements()
-        guard felts.count <= limits.bytecode else {
-            throw .tooLarge("felts of bytecode", limit: limits.bytecode, got: felts.count)
-        }
-        var cells: [Cell] = []
-        cells.reserveCapacity(felts.count + 2)
-        for felt in felts { cells.append(try felt.felt()) }
-        bytecode = cells.map { CanonicalFelt.felt($0.words) }
+        bytecode = try reader.member("bytecode").felts(
+            "felts of bytecode", limit: limits.bytecode, signed: true)
+        var cells = bytecode.map { Cell($0) }
         if let lengths = reader.optional("bytecode_segment_lengths") {
             let segments = try CasmClass.segmentLengths(lengths, depth: 0)
             guard segments.total == bytecode.count else {
@@ -161,9 +156,7 @@ package final class CasmClass: Sendable {
                 builtins.append(builtin)
             }
             result.append(
-                EntryPoint(
-                    selector: CanonicalFelt.felt(selector.words), offset: offset,
-                    builtins: builtins))
+                EntryPoint(selector: selector, offset: offset, builtins: builtins))
         }
         for index in result.indices.dropFirst()
         where result[index].selector <= result[index - 1].selector {

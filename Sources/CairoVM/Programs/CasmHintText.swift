@@ -189,7 +189,7 @@ extension ClassReader {
                 throw .wrongKind(value.path, expected: "a cell and an offset")
             }
             return .pointed(try parts[0].cellReference(), offset: try parts[1].int16())
-        case "Immediate": return .immediate(try value.felt())
+        case "Immediate": return .immediate(Cell(try value.signedFelt()))
         case "BinOp":
             let left = try value.member("a").cellReference()
             let right = try value.member("b").term()
@@ -205,6 +205,6 @@ extension ClassReader {
 
     private func term() throws(ClassError) -> HintOperand.Term {
         if let cell = optional("Deref") { return .cell(try cell.cellReference()) }
-        return .immediate(try member("Immediate").felt())
+        return .immediate(Cell(try member("Immediate").signedFelt()))
     }
 }

@@ -1,4 +1,5 @@
 package import JSONText
+package import StarkField
 
 /// What is wrong with a compiled class or program, and where.
 package enum ClassError: Error, Hashable, Sendable {
@@ -14,6 +15,8 @@ package enum ClassError: Error, Hashable, Sendable {
     case disorderedEntryPoints(String)
     case disorderedBuiltins(String)
     case segmentLengths(expected: Int, got: Int)
+    /// A Sierra program starts with the three numbers of its version.
+    case noSierraVersion
 }
 
 extension ClassError: CustomStringConvertible {
@@ -32,21 +35,22 @@ extension ClassError: CustomStringConvertible {
         case .disorderedBuiltins(let place): "\(place): builtins are not in Cairo's order"
         case .segmentLengths(let expected, let got):
             "the bytecode's segments have \(got) felts, the bytecode \(expected)"
+        case .noSierraVersion: "the Sierra program does not start with a version"
         }
     }
 }
 
 /// A JSON value and the path that leads to it.
-struct ClassReader {
-    let value: JSONValue
-    let path: String
+package struct ClassReader {
+    package let value: JSONValue
+    package let path: String
 
-    init(_ value: JSONValue, _ path: String) {
+    package init(_ value: JSONValue, _ path: String) {
         self.value = value
         self.path = path
     }
 
-    static func parsed(
+    package static func parsed(
         _ bytes: [UInt8], _ limits: JSONLimits
     ) throws(ClassError) -> JSONValue {
         do throws(JSONError) {
@@ -54,57 +58,86 @@ struct ClassReader {
         } catch { throw .json(error) }
     }
 
-    func member(_ name: String) throws(ClassError) -> ClassReader {
+    package func member(_ name: String) throws(ClassError) -> ClassReader {
         guard case .object = value else { throw .wrongKind(path, expected: "an object") }
         guard let found = value[name] else { throw .missing(name, in: path) }
         return ClassReader(found, path.isEmpty ? name : path + "." + name)
     }
 
     /// Nil where it is not there, or null.
-    func optional(_ name: String) -> ClassReader? {
+    package func optional(_ name: String) -> ClassReader? {
         guard let found = value[name], !found.isNull else { return nil }
         return ClassReader(found, path.isEmpty ? name : path + "." + name)
     }
 
-    func elements() throws(ClassError) -> [ClassReader] {
+    package func elements() throws(ClassError) -> [ClassReader] {
         guard case .array(let elements) = value else {
             throw .wrongKind(path, expected: "an array")
         }
         return elements.enumerated().map { ClassReader($0.element, "\(path)[\($0.offset)]") }
     }
 
-    func members() throws(ClassError) -> [(name: String, value: ClassReader)] {
+    package func members() throws(ClassError) -> [(name: String, value: ClassReader)] {
         guard case .object(let members) = value else {
             throw .wrongKind(path, expected: "an object")
         }
         return members.map { ($0.name, ClassReader($0.value, path + "." + $0.name)) }
     }
 
-    func text() throws(ClassError) -> String {
+    /// The elements of an array of at most `limit` hexadecimal integers below p; with `signed`, also
+    /// those of integers above -p, with p added. Makes paths for errors alone.
+    package func felts(
+        _ what: String, limit: Int, signed: Bool
+    ) throws(ClassError) -> [Felt] {
+        guard case .array(let elements) = value else {
+            throw .wrongKind(path, expected: "an array")
+        }
+        guard elements.count <= limit else {
+            throw .tooLarge(what, limit: limit, got: elements.count)
+        }
+        var felts: [Felt] = []
+        felts.reserveCapacity(elements.count)
+        for (index, element) in elements.enumerated() {
+            if case .string(let text) = element, let felt = Felt(hex: text) {
+                felts.append(felt)
+            } else {
+                let reader = ClassReader(element, "\(path)[\(index)]")
+                felts.append(try signed ? reader.signedFelt() : reader.felt())
+            }
+        }
+        return felts
+    }
+
+    package func text() throws(ClassError) -> String {
         guard case .string(let text) = value else { throw .wrongKind(path, expected: "a string") }
         return text
     }
 
-    func int() throws(ClassError) -> Int {
+    package func int() throws(ClassError) -> Int {
         guard case .number(let digits) = value, let number = Int(digits) else {
             throw .wrongKind(path, expected: "an integer")
         }
         return number
     }
 
-    func int16() throws(ClassError) -> Int16 {
+    package func int16() throws(ClassError) -> Int16 {
         let number = try int()
         guard let short = Int16(exactly: number) else { throw .outOfRange(path, number) }
         return short
     }
 
-    /// A hexadecimal integer below p, or minus one for p minus it.
-    func felt() throws(ClassError) -> Cell {
+    /// A hexadecimal integer below p.
+    package func felt() throws(ClassError) -> Felt {
         let text = try text()
-        if text.hasPrefix("-"), let positive = Cell(hex: text.dropFirst()) {
-            return Cell(Natural.prime - positive.natural)
-        }
-        guard let cell = Cell(hex: text) else { throw .notAFelt(path, text) }
-        return cell
+        guard let felt = Felt(hex: text) else { throw .notAFelt(path, text) }
+        return felt
+    }
+
+    /// A hexadecimal integer below p, or minus one for p minus it.
+    package func signedFelt() throws(ClassError) -> Felt {
+        let text = try text()
+        if text.hasPrefix("-"), let positive = Felt(hex: text.dropFirst()) { return -positive }
+        guard let felt = Felt(hex: text) else { throw .notAFelt(path, text) }
+        return felt
     }
 }
