@@ -23,6 +23,8 @@ struct HashesCodecTests {
         var samples = SampleValues(seed: 1)
         for _ in 0..<100 {
             try roundTrip(samples.transaction())
+            try roundTrip(samples.declare())
+            try roundTrip(samples.l1Handler())
             try roundTrip(samples.receipt())
             try roundTrip(samples.stateDiff())
             try roundTrip(samples.header())
@@ -60,11 +62,13 @@ struct HashesCodecTests {
         var decoded = 0
         for round in 0..<4000 {
             var bytes: [UInt8]
-            switch round % 5 {
+            switch round % 7 {
             case 0: bytes = samples.transaction().encoded()
             case 1: bytes = samples.receipt().encoded()
             case 2: bytes = samples.stateDiff().encoded()
             case 3: bytes = samples.header().encoded()
+            case 4: bytes = samples.declare().encoded()
+            case 5: bytes = samples.l1Handler().encoded()
             default:
                 bytes = (0..<samples.number(below: 200)).map { _ in
                     UInt8(truncatingIfNeeded: samples.generator.next())
@@ -83,6 +87,8 @@ struct HashesCodecTests {
                 decodeOrRefuse(Transaction.self, bytes),
                 decodeOrRefuse(TransactionReceipt.self, bytes),
                 decodeOrRefuse(StateDiff.self, bytes), decodeOrRefuse(BlockHeader.self, bytes),
+                decodeOrRefuse(DeclareTransactionV3.self, bytes),
+                decodeOrRefuse(L1HandlerTransaction.self, bytes),
             ]
             if outcomes.contains(true) { decoded += 1 }
         }

@@ -244,6 +244,45 @@ struct HashesTests {
         #expect(signed.hash(chainID: chainID) == base.hash(chainID: chainID))
     }
 
+    @Test(
+        "Every field of a declaration and of an L1 handler enters its hash, but no signature does")
+    func everyFieldOfOthersCounts() throws {
+        let bounds = ResourceBounds(maxAmount: 1, maxPricePerUnit: 2)
+        let declare = DeclareTransactionV3(
+            senderAddress: 11, classHash: 12, compiledClassHash: 13, signature: [14], nonce: 15,
+            resourceBounds: .zero)
+        let changes: [(inout DeclareTransactionV3) -> Void] = [
+            { $0.senderAddress = 99 }, { $0.classHash = 99 }, { $0.compiledClassHash = 99 },
+            { $0.nonce = .zero }, { $0.resourceBounds.l1Gas = bounds },
+            { $0.resourceBounds.l2Gas = bounds }, { $0.resourceBounds.l1DataGas = bounds },
+            { $0.tip = 1 }, { $0.paymasterData = [.zero] }, { $0.accountDeploymentData = [.zero] },
+            { $0.nonceDataAvailabilityMode = .l2 }, { $0.feeDataAvailabilityMode = .l2 },
+        ]
+        var hashes = [declare.hash(chainID: 7), declare.hash(chainID: 7, query: true)]
+        for change in changes {
+            var changed = declare
+            change(&changed)
+            hashes.append(changed.hash(chainID: 7))
+        }
+        hashes.append(declare.hash(chainID: 8))
+        var signed = declare
+        signed.signature = []
+        #expect(signed.hash(chainID: 7) == declare.hash(chainID: 7))
+        let handler = L1HandlerTransaction(
+            contractAddress: 1, entryPointSelector: 2, calldata: [3, 4], nonce: 5)
+        let others: [(inout L1HandlerTransaction) -> Void] = [
+            { $0.contractAddress = 9 }, { $0.entryPointSelector = 9 }, { $0.calldata = [3] },
+            { $0.nonce = 9 },
+        ]
+        hashes += [handler.hash(chainID: 7), handler.hash(chainID: 7, query: true)]
+        for change in others {
+            var changed = handler
+            change(&changed)
+            hashes.append(changed.hash(chainID: 7))
+        }
+        #expect(Set(hashes).count == hashes.count)
+    }
+
     @Test("A hash at or above 2^251 - 256 is reduced to an address below it")
     func addressReduction() {
         let bound = ContractAddresses.bound

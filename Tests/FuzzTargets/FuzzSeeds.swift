@@ -1,5 +1,6 @@
 import Consensus
 import Execution
+import JSONText
 import Primitives
 import Replica
 import Replication
@@ -26,6 +27,9 @@ extension FuzzTarget {
         case .transaction: Samples.transactions.map { $0.encoded() }
         case .program: Samples.programs.map { Array($0.utf8) }
         case .machine: Samples.machines
+        case .sierra: Samples.sierraClasses.map { Array($0.utf8) }
+        case .cairo0: Samples.deprecatedClasses.map { Array($0.utf8) }
+        case .packedJSON: Samples.packed
         }
     }
 }
@@ -54,6 +58,41 @@ private enum Samples {
         """#,
         "for i in range(3):\n    if i != 2:\n        a[i] = [x for x in b if x] + c[::-1]\n",
     ]
+
+    static let sierraClasses = [
+        #"""
+        {"sierra_program":["0x1","0x7","0x0","0x12","0x4163636f756e74"],
+        "contract_class_version":"0.1.0","entry_points_by_type":{"EXTERNAL":
+        [{"selector":"0x5","function_idx":3}],"L1_HANDLER":[],"CONSTRUCTOR":[]},
+        "abi":"[{"type": "function", "name": "f", "inputs": []}]"}
+        """#,
+        #"""
+        {"sierra_program":["0x302e312e30","0x2"],"sierra_program_debug_info":{"a":[[1,"b"]]},
+        "contract_class_version":"0.1.0","entry_points_by_type":{"EXTERNAL":[],
+        "L1_HANDLER":[{"selector":"0x5","function_idx":0}],"CONSTRUCTOR":[]},
+        "abi":[{"type":"struct","name":"\u00e9","members":[]}]}
+        """#,
+    ]
+
+    static let deprecatedClasses = [
+        #"""
+        {"abi":[{"type":"function","size":3}],"entry_points_by_type":{"EXTERNAL":
+        [{"selector":"0x0","offset":"0x2"},{"selector":"0x5","offset":0}],"L1_HANDLER":[],
+        "CONSTRUCTOR":[]},"program":{"attributes":[{"name":"n","start_pc":0,"end_pc":1,
+        "value":"v","accessible_scopes":[],"flow_tracking_data":null}],"builtins":["pedersen"],
+        "prime":"0x800000000000011000000000000000000000000000000000000000000000001",
+        "data":["0x480680017fff8000","0x3","0x208b7fff7fff7ffe"],"debug_info":null,
+        "hints":{"0":[{"code":"x = 1","accessible_scopes":["__main__"],"flow_tracking_data":
+        {"ap_tracking":{"group":0,"offset":0},"reference_ids":{}}}]},"main_scope":"__main__",
+        "identifiers":{"__main__.T":{"type":"type_definition","cairo_type":"(a: felt)"}},
+        "reference_manager":{"references":[]}}}
+        """#
+    ]
+
+    static let packed = (sierraClasses + deprecatedClasses + programs).compactMap { text in
+        let value = try? JSONParser.parse(Array(text.utf8))
+        return value.map { PackedJSON.encode($0) }
+    }
 
     /// `[ap] = 3; ap++` and `[ap] = [ap - 1] * [ap - 1]; ap++`, then `ret`; and a loop.
     static let machines: [[UInt8]] = [

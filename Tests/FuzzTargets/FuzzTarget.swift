@@ -33,6 +33,12 @@ package enum FuzzTarget: String, CaseIterable, Sendable {
     case program
     /// Programs as the machine runs them, by the run loop and by its plain twin.
     case machine
+    /// Sierra classes in the forms of RPC and of compilers.
+    case sierra
+    /// Classes of Cairo 0.
+    case cairo0
+    /// The packed form of JSON values.
+    case packedJSON
 
     /// - Returns: whether the bytes were accepted.
     @discardableResult
@@ -46,6 +52,15 @@ package enum FuzzTarget: String, CaseIterable, Sendable {
         case .transaction: Self.transaction(bytes)
         case .program: Self.program(bytes)
         case .machine: MachineRun.run(bytes)
+        case .sierra:
+            Self.packed(bytes, SierraClass.Limits().json) { value throws(ClassError) in
+                try SierraClass(value).hash
+            }
+        case .cairo0:
+            Self.packed(bytes, CairoProgram.Limits().json) { value throws(ClassError) in
+                try DeprecatedClass(value).hash
+            }
+        case .packedJSON: Self.packedJSON(bytes)
         }
     }
 
@@ -122,6 +137,32 @@ extension FuzzTarget {
         } catch { _ = error }
         do throws(HintTextError) {
             try ProgramHints.check(String(decoding: bytes, as: UTF8.self))
+            return true
+        } catch { return false }
+    }
+}
+
+extension FuzzTarget {
+    /// A class has the same hash before it is packed and after.
+    fileprivate static func packed(
+        _ bytes: [UInt8], _ limits: JSONLimits, hash: (JSONValue) throws(ClassError) -> Felt
+    ) -> Bool {
+        do {
+            let value = try JSONParser.parse(bytes, limits: limits)
+            let unpacked = try PackedJSON.decode(PackedJSON.encode(value), limits: limits)
+            let first = try hash(value)
+            let second = try hash(unpacked)
+            precondition(first == second, "packing changed a class")
+            return true
+        } catch let error as PackedJSONError {
+            preconditionFailure("what was packed is not unpacked: \(error)")
+        } catch { return false }
+    }
+
+    fileprivate static func packedJSON(_ bytes: [UInt8]) -> Bool {
+        do throws(PackedJSONError) {
+            let value = try PackedJSON.decode(bytes)
+            precondition(PackedJSON.encode(value) == bytes, "two encodings of \(value)")
             return true
         } catch { return false }
     }

@@ -109,19 +109,21 @@ package final class CairoProgram: Sendable {
                 throw .unknownName("hints", name)
             }
             for hint in try entry.elements() {
-                let flow = try hint.member("flow_tracking_data")
+                // Hints that name nothing may do without either.
+                let flow = hint.optional("flow_tracking_data")
                 var references: [String: Int] = [:]
-                for (name, index) in try flow.member("reference_ids").members() {
+                for (name, index) in try flow?.member("reference_ids").members() ?? [] {
                     references[name] = try index.int()
                 }
                 var scopes: [String] = []
-                for scope in try hint.member("accessible_scopes").elements() {
+                for scope in try hint.optional("accessible_scopes")?.elements() ?? [] {
                     scopes.append(try scope.text())
                 }
+                var known = Tracking(group: 0, offset: 0)
+                if let flow { known = try tracking(flow.member("ap_tracking")) }
                 result[place, default: []].append(
                     Hint(
-                        text: try hint.member("code").text(),
-                        tracking: try tracking(flow.member("ap_tracking")),
+                        text: try hint.member("code").text(), tracking: known,
                         references: references, scopes: scopes))
             }
         }

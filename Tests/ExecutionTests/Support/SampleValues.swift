@@ -56,6 +56,21 @@ struct SampleValues {
                 nonceDataAvailabilityMode: mode(), feeDataAvailabilityMode: mode()))
     }
 
+    mutating func declare() -> DeclareTransactionV3 {
+        DeclareTransactionV3(
+            senderAddress: felt(), classHash: felt(), compiledClassHash: felt(),
+            signature: felts(upTo: 3), nonce: felt(), resourceBounds: mapping(),
+            tip: generator.next(), paymasterData: felts(upTo: 1),
+            accountDeploymentData: felts(upTo: 1), nonceDataAvailabilityMode: mode(),
+            feeDataAvailabilityMode: mode())
+    }
+
+    mutating func l1Handler() -> L1HandlerTransaction {
+        L1HandlerTransaction(
+            contractAddress: felt(), entryPointSelector: felt(), calldata: felts(upTo: 8),
+            nonce: felt())
+    }
+
     mutating func receipt() -> TransactionReceipt {
         TransactionReceipt(
             transactionHash: felt(), actualFee: wide(),

@@ -155,7 +155,8 @@ struct VectorTransaction {
             return try invokeV3().hash(chainID: chainID, query: query, resources: resources)
         case (.deployAccount, 3):
             return try deployAccountV3().hash(chainID: chainID, query: query, resources: resources)
-        case (.declare, 3): return try declareV3(chainID: chainID, query: query)
+        case (.declare, 3):
+            return try declareV3().hash(chainID: chainID, query: query, resources: resources)
         case (.invoke, 0):
             return HistoricTransactionHash.invokeV0(
                 version: number,
@@ -181,11 +182,7 @@ struct VectorTransaction {
                 version: number, contractAddress: try deployAddress(),
                 constructorCalldata: try fields.felts("constructor_calldata"), chainID: chainID)
         case (.l1Handler, _):
-            return HistoricTransactionHash.l1Handler(
-                version: number, contractAddress: try fields.felt("contract_address"),
-                selector: try fields.felt("entry_point_selector"),
-                calldata: try fields.felts("calldata"), nonce: try fields.feltOrZero("nonce"),
-                chainID: chainID)
+            return try l1Handler().hash(chainID: chainID, query: query)
         case (.declare, _): return try declarePedersen(number, chainID: chainID)
         }
     }
@@ -216,17 +213,24 @@ struct VectorTransaction {
         }
     }
 
-    private func declareV3(chainID: Felt, query: Bool) throws -> Felt {
-        HistoricTransactionHash.declareV3(
+    func declareV3() throws -> DeclareTransactionV3 {
+        DeclareTransactionV3(
             senderAddress: try fields.felt("sender_address"),
             classHash: try fields.felt("class_hash"),
             compiledClassHash: try fields.felt("compiled_class_hash"),
-            nonce: try fields.felt("nonce"), resourceBounds: try resourceBounds(),
-            tip: try fields.uint64("tip"), paymasterData: try fields.felts("paymaster_data"),
+            signature: try signature(), nonce: try fields.felt("nonce"),
+            resourceBounds: try resourceBounds(), tip: try fields.uint64("tip"),
+            paymasterData: try fields.felts("paymaster_data"),
             accountDeploymentData: try fields.felts("account_deployment_data"),
             nonceDataAvailabilityMode: try mode("nonce_data_availability_mode"),
-            feeDataAvailabilityMode: try mode("fee_data_availability_mode"),
-            chainID: chainID, query: query, resources: resources)
+            feeDataAvailabilityMode: try mode("fee_data_availability_mode"))
+    }
+
+    func l1Handler() throws -> L1HandlerTransaction {
+        L1HandlerTransaction(
+            contractAddress: try fields.felt("contract_address"),
+            entryPointSelector: try fields.felt("entry_point_selector"),
+            calldata: try fields.felts("calldata"), nonce: try fields.feltOrZero("nonce"))
     }
 
     /// Hashes by the formulas before Starknet 0.8, for the kinds that existed then.
