@@ -23,9 +23,11 @@ func layer(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
 
 /// A target whose tests reach its internal parts. The flag is here, and not on the command line, so
 /// that the product and the tests are one build.
-func testableLayer(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+func testableLayer(
+    _ name: String, _ dependencies: [Target.Dependency] = [], exclude: [String] = []
+) -> Target {
     .target(
-        name: name, dependencies: dependencies,
+        name: name, dependencies: dependencies, exclude: exclude,
         swiftSettings: settings + [.unsafeFlags(["-enable-testing"])])
 }
 
@@ -39,7 +41,9 @@ func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
 /// default, which runs everywhere), `x86-64-v3` or `x86-64-v4`; 512-bit vectors pay, 256-bit ones
 /// don't. The flag reaches Swift code although it is Clang's. Such a build stops at an illegal
 /// instruction on a machine that has less.
-func kernel(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+func kernel(
+    _ name: String, _ dependencies: [Target.Dependency] = [], exclude: [String] = []
+) -> Target {
     let cpu = Context.environment["PRYTANY_CPU"] ?? "baseline"
     var kernelSettings = settings
     switch cpu {
@@ -49,7 +53,8 @@ func kernel(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target 
         kernelSettings += [.define("WIDE_VECTORS"), .unsafeFlags(["-Xcc", "-march=x86-64-v4"])]
     default: fatalError("PRYTANY_CPU is baseline, x86-64-v3 or x86-64-v4, not \(cpu)")
     }
-    return .target(name: name, dependencies: dependencies, swiftSettings: kernelSettings)
+    return .target(
+        name: name, dependencies: dependencies, exclude: exclude, swiftSettings: kernelSettings)
 }
 
 let nioCore: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
@@ -81,15 +86,22 @@ let targets: [Target] =
         .systemLibrary(
             name: "CNghttp2", pkgConfig: "libnghttp2", providers: [.apt(["libnghttp2-dev"])]),
         .systemLibrary(name: "CLMDB", pkgConfig: "lmdb", providers: [.apt(["liblmdb-dev"])]),
+        .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         // Layer 1
         layer("StateTrie", ["StarkField", "StarkHash"]),
-        kernel("CairoVM", ["StarkField", "StarkCurve", "StarkHash", "JSONText"]),
+        kernel(
+            "CairoVM", ["StarkField", "StarkCurve", "StarkHash", "JSONText"],
+            exclude: ["HintLanguage/whitelist.py"]),
         testableLayer(
             "Execution",
             [
                 "Primitives", "WireCodec", "JSONText", "StarkField", "StarkCurve", "StarkHash",
                 "CairoVM",
-            ]),
+            ], exclude: ["Constants/generate.py"]),
+        .target(
+            name: "SystemContracts",
+            dependencies: ["JSONText", "StarkField", "StarkHash", "CairoVM", "Execution"],
+            exclude: ["Cairo", "build"], swiftSettings: settings),
         layer("Consensus", ["Primitives", "WireCodec"]),
         layer("Mempool", ["Primitives", "WireCodec"]),
         layer("Replication", ["Primitives", "WireCodec", "Consensus"]),
@@ -112,26 +124,31 @@ let targets: [Target] =
         testableLayer(
             "RPC",
             [
-                "Primitives", "JSONText", "StarkField", "Execution", hummingbird, httpTypes,
-                nioHTTPTypes,
-                nioCore, nioPosix, logging, metrics, lifecycle,
+                "Primitives", "JSONText", "StarkField", "StarkHash", "StateTrie", "CairoVM",
+                "Execution", hummingbird, httpTypes, nioHTTPTypes, nioCore, nioPosix, logging,
+                metrics, lifecycle,
             ]),
         testableLayer("LinkProxy", [nioCore, nioPosix]),
         // Layer 3
-        layer("KernelBenchmarks", ["StarkField", "StarkCurve", "StarkHash"]),
+        layer(
+            "KernelBenchmarks",
+            [
+                "Primitives", "StarkField", "StarkCurve", "StarkHash", "CairoVM", "Execution",
+                "SystemContracts",
+            ]),
         layer(
             "Simulation",
             [
                 "Primitives", "WireCodec", "StarkField", "StarkCurve", "StarkHash", "Consensus",
                 "Mempool", "Replication", "Replica", "Storage", "Adversary",
             ]),
-        layer(
+        testableLayer(
             "SequencerNode",
             [
-                "Primitives", "WireCodec", "StarkField", "StarkCurve", "StarkHash", "StateTrie",
-                "Execution", "Consensus", "Mempool", "Replication", "Replica", "Storage",
-                "Transport",
-                "RPC", logging, metrics, lifecycle, signals, nioPosix, yams,
+                "Primitives", "WireCodec", "JSONText", "StarkField", "StarkCurve", "StarkHash",
+                "StateTrie", "CairoVM", "Execution", "SystemContracts", "Consensus", "Mempool",
+                "Replication", "Replica", "Storage", "Transport", "RPC", "CZlib", logging,
+                metrics, lifecycle, signals, nioPosix, yams,
             ]),
         // Layer 4
         .executableTarget(
@@ -157,14 +174,26 @@ let targets: [Target] =
         tests("StarkFieldTests", ["StarkField"]),
         tests("StarkCurveTests", ["StarkField", "StarkCurve"]),
         tests("StarkHashTests", ["StarkField", "StarkCurve", "StarkHash"]),
-        tests("CairoVMTests", ["StarkField", "CairoVM"]),
+        .testTarget(
+            name: "CairoVMTests",
+            dependencies: ["StarkField", "StarkCurve", "JSONText", "CairoVM", "TestSupport"],
+            path: "Tests/CairoVMTests", exclude: ["cairo_lang_runs.py", "Cairo0"],
+            swiftSettings: settings),
         tests("StateTrieTests", ["Primitives", "StarkField", "StarkHash", "StateTrie"]),
-        tests(
-            "ExecutionTests",
-            [
+        .testTarget(
+            name: "ExecutionTests",
+            dependencies: [
                 "Primitives", "WireCodec", "JSONText", "StarkField", "StarkCurve", "StarkHash",
-                "StateTrie", "CairoVM", "Execution",
-            ]),
+                "StateTrie", "CairoVM", "Execution", "SystemContracts", "TestSupport",
+            ], path: "Tests/ExecutionTests", exclude: ["Contracts", "reference.py"],
+            swiftSettings: settings),
+        .testTarget(
+            name: "SystemContractsTests",
+            dependencies: [
+                "StarkField", "StarkCurve", "StarkHash", "JSONText", "CairoVM", "Execution",
+                "SystemContracts", "TestSupport",
+            ], path: "Tests/SystemContractsTests", exclude: ["reference.py", "typed_data.py"],
+            swiftSettings: settings),
         tests("ConsensusTests", ["Primitives", "WireCodec", "Consensus"]),
         tests("MempoolTests", ["Primitives", "WireCodec", "Mempool"]),
         tests("ReplicationTests", ["Primitives", "WireCodec", "Consensus", "Replication"]),
@@ -194,12 +223,15 @@ let targets: [Target] =
         tests(
             "RPCTests",
             [
-                "Primitives", "JSONText", "StarkField", "Execution", "RPC", logging, metrics,
-                lifecycle,
+                "Primitives", "JSONText", "StarkField", "StarkHash", "StateTrie", "CairoVM",
+                "Execution", "RPC", logging, metrics, lifecycle,
             ]),
+        tests(
+            "SequencerNodeTests",
+            ["WireCodec", "JSONText", "StarkField", "CairoVM", "Execution", "SequencerNode"]),
         .testTarget(
             name: "ClusterTests", dependencies: ["TestSupport"], path: "Tests/ClusterTests",
-            exclude: ["client.py"], swiftSettings: settings),
+            exclude: ["client.py", "contracts.py"], swiftSettings: settings),
         tests("ArchitectureTests", []),
         .target(
             name: "FuzzTargets",

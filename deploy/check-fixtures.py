@@ -14,12 +14,15 @@ NOT_IN_USE = {
     "da": "data availability is not built yet",
     "blocks/hash-vectors": "block hashes before 0.13.2 are not computed",
     "compiler/*.sierra.txt": "Sierra is compiled by the reference compiler alone",
-    "vm": "Cairo PIEs and prover inputs are not compared yet",
     "proving": "the prover is not built yet",
-    "rpc": "traces and simulations are not served yet",
+    "rpc/feeder-traces": "the feeder's form of traces is not served",
+    "rpc/madara-js-v0_10_2/state_setup.json": "steps to build another chain",
+    "rpc/pathfinder-0.10/blocks": "blocks with transactions before version 3 are not served",
+    "rpc/pathfinder-0.10/transactions": "transactions before version 3 are not served",
+    "rpc/starknetgo-ws": "subscriptions are not served yet",
     "sequencer-blobs": "recorder files are not written",
     "p2p-proto": "peers speak Prytany's own encoding",
-    "versioned-constants": "Cairo gas accounting is not built yet",
+    "versioned-constants/orchestrator": "limits of Starknet's own block builder",
     "unresolved": "values that the sources do not reproduce",
 }
 

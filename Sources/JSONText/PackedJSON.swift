@@ -2,8 +2,9 @@
 ///
 /// Made for contract classes, which are long lists of hexadecimal strings and of small objects with
 /// the same few shapes. One value has one encoding and one encoding has one value (I1); decoding
-/// ends, in time and memory linear in the bytes and bounded by `JSONLimits` (I2). Numbers must be in
-/// the grammar of RFC 8259, and the names of an object differ, as `JSONParser` has it.
+/// ends, in time and memory linear in the bytes and bounded by `JSONLimits` (I2); what `JSONParser`
+/// accepts under limits is decoded under the same, but for `textBytes` (I3). Numbers must be in the
+/// grammar of RFC 8259, and the names of an object differ, as `JSONParser` has it.
 ///
 /// A value starts with a head byte:
 ///

@@ -32,7 +32,7 @@ extension PackedJSON {
 
     private struct Decoder {
         private let bytes: [UInt8]
-        private let limits: JSONLimits
+        private var limits: JSONLimits
         private(set) var position = 0
         private var values = 0
         private var textBytes = 0
@@ -105,7 +105,7 @@ extension PackedJSON {
             case 0xd4, 0xd8...0xde: return .array(try array(head, at: start, depth: depth))
             case 0xd2, 0xd3, 0xd5, 0xe0...0xef:
                 return .object(try object(head, at: start, depth: depth))
-            case 0xdf: return .string(try text(at: start, depth: depth))
+            case 0xdf: return .string(try text(at: start))
             default: return .string(try string(head, at: start, isName: false))
             }
         }
@@ -235,19 +235,23 @@ extension PackedJSON {
             strings.append(key)
         }
 
-        /// A string that is the text of a value.
-        private mutating func text(
-            at start: Int, depth: Int
-        ) throws(PackedJSONError) -> String {
+        /// A string that is the text of a value. The value counts as a text of its own, by the
+        /// format's limits: what a parser takes for one string is one value here, too.
+        private mutating func text(at start: Int) throws(PackedJSONError) -> String {
             guard !isInText else { throw .notCanonical(at: start) }
-            guard depth < limits.depth else { throw .tooDeep(at: start) }
             let style = Int(try byte())
             guard PackedJSON.styles.indices.contains(style) else { throw .notCanonical(at: start) }
+            let outside = (limits: limits, values: values, textBytes: textBytes)
+            limits = PackedJSON.textLimits
+            limits.textBytes = outside.limits.textBytes
+            values = 0
             isInText = true
-            let inner = try value(depth: depth + 1)
+            let inner = try value(depth: 0)
             isInText = false
+            (limits, values, textBytes) = outside
             let written = String(
                 decoding: inner.utf8(PackedJSON.styles[style]), as: UTF8.self)
+            // No shorter than all strings in it, which it stands for.
             try note(written, at: start)
             // A text that is its own value's, in this style and not in an earlier one.
             guard let again = PackedJSON.value(inText: written),

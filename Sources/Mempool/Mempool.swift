@@ -24,7 +24,7 @@ package struct MempoolTransaction: Hashable, Sendable {
 package struct MempoolConfiguration: Hashable, Sendable {
     package var maximumCount = 65_536
     package var maximumBytes = 64 * 1024 * 1024
-    package var transactionBytes = 256 * 1024
+    package var transactionBytes = 2400 * 1024
     /// Transactions of one account.
     package var laneCount = 512
     /// How far a nonce may be above the account's.

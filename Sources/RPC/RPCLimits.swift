@@ -3,8 +3,13 @@ package import JSONText
 /// The named maxima of the RPC listener. What is above one of them is refused with a reason,
 /// before memory or time is spent on it.
 package struct RPCLimits: Sendable {
-    /// Bytes of one request's body.
-    package var bodyBytes = 1 << 20
+    /// Bytes of one request's body: Starknet's gateway lets a class of 4 089 446 bytes through, and a
+    /// transaction comes with it.
+    package var bodyBytes = 5 << 20
+    /// Bytes above which a body is a large one: declarations alone have such.
+    package var smallBodyBytes = 1 << 20
+    /// Requests with large bodies being answered at one time; the next one is refused at once.
+    package var concurrentLargeRequests = 8
     /// Calls of one batch.
     package var batchCalls = 50
     /// Bytes of all bodies that are being read at one time.
@@ -37,9 +42,16 @@ package struct RPCLimits: Sendable {
     package var filterPositions = 50
     /// Addresses of one event filter, or of a state update's.
     package var filterAddresses = 256
-    /// Transactions of one fee estimate.
+    /// Transactions of one fee estimate or simulation.
     package var estimateTransactions = 100
+    /// Classes, contracts and slots of one request for storage proofs.
+    package var proofKeys = 512
     package var json = JSONLimits()
+    /// For large bodies.
+    package var largeJSON = JSONLimits()
 
-    package init() {}
+    package init() {
+        // A felt of a class takes at least six bytes.
+        largeJSON.values = 900_000
+    }
 }

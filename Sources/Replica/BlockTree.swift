@@ -32,6 +32,8 @@ struct BlockNode {
     var blockHash: Digest?
     /// Mempool hashes of the executed transactions.
     var identities: [Digest] = []
+    /// This node has not seen for itself what the block claims of its declared classes.
+    var isDoubted = false
     /// The pool was told that no block holds its transactions: this node leads on another branch.
     var isReleased = false
     let isOwn: Bool

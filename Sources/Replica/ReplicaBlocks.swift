@@ -330,7 +330,11 @@ extension Replica {
         _ result: ExecutionResult, _ now: Moment, _ effects: inout [ReplicaEffect]
     ) {
         switch result {
-        case .built(let key, let sequence, let included, let refused, let root, let receipts):
+        case .built(
+            let key, let sequence, let included, let refused, let deferred, let isFull, let root,
+            let receipts):
+            mempool.returned(deferred)
+            if isFull, leader.block?.key == key { leader.block?.isFull = true }
             built(
                 key, sequence: sequence, included: included, refused: refused, root: root,
                 receipts: receipts, now, &effects)
@@ -358,6 +362,9 @@ extension Replica {
                 }
                 judge(key, now, &effects)
             }
+        case .doubted(let key, let isDoubted):
+            tree.update(key) { $0.isDoubted = isDoubted }
+            if !isDoubted { judge(key, now, &effects) }
         case .hashed(let key, let blockHash):
             tree.hashed(key, blockHash)
             noteHash(key, now.tick)
@@ -404,15 +411,17 @@ extension Replica {
                     + "is \(expected)", now, &effects)
             return
         }
+        // The leader has compiled what it declares.
+        let doubted = node.isDoubted && !node.isOwn
         let early =
             node.opening.value.timestamp > now.unixSeconds + Self.timestampLeadSeconds
         #if MUTANTS
-            if Mutant.holdIsInvalid.isActive, expected == nil || early {
+            if Mutant.holdIsInvalid.isActive, expected == nil || early || doubted {
                 condemn(key, "this node's own view", now, &effects)
                 return
             }
         #endif
-        if expected == nil || early {
+        if expected == nil || early || doubted {
             guard node.verdict == .none else { return }
             held += 1
             tree.update(key) { $0.verdict = .held }

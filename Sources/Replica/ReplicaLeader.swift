@@ -20,6 +20,8 @@ struct LeaderState: Sendable {
         var chunks: UInt32 = 0
         var transactions = 0
         var bytes = 0
+        /// It takes no more transactions, whatever their number and size.
+        var isFull = false
         var openedAt: Tick
         /// A chunk is being built; nothing else may be until it returns.
         var building = false
@@ -189,7 +191,7 @@ extension Replica {
         }
         guard case .running = tree[block.key]?.execution else { return false }
         let room =
-            block.transactions < configuration.blockTransactions
+            !block.isFull && block.transactions < configuration.blockTransactions
             && block.bytes < configuration.blockBytes
         if room, mempool.readyCount > 0 {
             let due = leader.lastChunk.after(nanoseconds: Self.chunkIntervalNanoseconds)

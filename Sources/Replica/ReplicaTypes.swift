@@ -176,15 +176,19 @@ package enum ExecutionCommand: Sendable {
 
 /// What the execution thread answers.
 package enum ExecutionResult: Sendable {
+    /// `deferred` are candidates that did not fit in; a full block takes no more.
     case built(
         ExecutionKey, sequence: UInt32, included: [MempoolTransaction], refused: [Digest],
-        transactionRoot: Digest, receipts: Digest)
+        deferred: [Digest], isFull: Bool, transactionRoot: Digest, receipts: Digest)
     /// `identities` are the mempool hashes of the chunk's transactions.
     case chunkExecuted(
         ExecutionKey, sequence: UInt32, identities: [Digest], transactionRoot: Digest,
         receipts: Digest)
     case chunkInvalid(ExecutionKey, sequence: UInt32, reason: String)
     case sealed(ExecutionKey, ExecutedCommitments)
+    /// Whether this node has yet to see for itself that a block's declared classes are compiled as
+    /// their declarations say. That is no property of the block: it holds a Notar, nothing else.
+    case doubted(ExecutionKey, Bool)
     /// The Starknet block hash of an executed block.
     case hashed(ExecutionKey, blockHash: Digest)
 }

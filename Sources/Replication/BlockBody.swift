@@ -4,8 +4,8 @@ package import WireCodec
 
 /// Bounds on what one message may hold. A message outside them is refused whole.
 package enum WireLimits {
-    /// One transaction's canonical encoding, in bytes.
-    package static let transactionBytes = 256 * 1024
+    /// One transaction's canonical encoding, in bytes: a declaration brings its class in two forms.
+    package static let transactionBytes = 2400 * 1024
     /// Transactions in one chunk or one gossip message.
     package static let transactionsPerMessage = 4096
     /// Chunks of one block.

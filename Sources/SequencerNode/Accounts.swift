@@ -1,6 +1,7 @@
 import Execution
 package import StarkField
 import StarkHash
+import SystemContracts
 
 /// Addresses of native accounts.
 package enum Accounts {
@@ -12,7 +13,9 @@ package enum Accounts {
                 file: "key", field: "publicKey", value: publicKey,
                 rule: "it must be 0x and hexadecimal digits below p")
         }
-        return GenesisState.address(of: key).hexString
+        return GenesisState.address(
+            of: key, accountClass: SystemContracts.account.classHash
+        ).hexString
     }
 
     /// An entry point's selector.

@@ -9,14 +9,20 @@ import Storage
 import Synchronization
 import WireCodec
 
-/// Checks transactions before the pool sees them: form, signature, nonce, bounds and balance against
-/// the newest stored state, on a thread of its own. What was computed is kept for execution.
+/// Checks transactions before the pool sees them: form, the account's validation, nonce, bounds and
+/// balance against the newest stored state, on a thread of its own. What was computed is kept for
+/// execution.
+///
+/// A declaration is pooled only when this node has itself compiled its class to what it carries:
+/// one that passes all other checks waits for the compiler and comes back.
 final class AdmissionService: @unchecked Sendable {
     typealias Answer = @Sendable (Result<Felt, RPCAdmissionFailure>) -> Void
 
     enum Item: Sendable {
         case peer([TransactionBytes], ValidatorIndex)
-        case user(Transaction, Answer)
+        case user(RPCNewTransaction, Answer)
+        /// A declaration of a user, with the class that this node has compiled.
+        case compiled(Declaration, Answer)
         case payloads([[UInt8]])
         case renew
     }
@@ -27,6 +33,9 @@ final class AdmissionService: @unchecked Sendable {
     private let cache: TransactionCache
     private let context: @Sendable () -> BlockContext
     private let view: ChainView
+    private let classes: ClassCache
+    private let verifier: ClassVerifier
+    private let fastPath: FastPath
     private let opaque: Bool
     private let thread = WorkerThread<Item>(
         name: "admission", bound: AdmissionService.bound, niceness: 2)
@@ -44,6 +53,7 @@ final class AdmissionService: @unchecked Sendable {
 
     init(
         cache: TransactionCache, chainID: ChainID, opaque: Bool, view: ChainView,
+        classes: ClassCache, verifier: ClassVerifier, fastPath: FastPath,
         context: @escaping @Sendable () -> BlockContext,
         acknowledging: @escaping @Sendable (Felt) -> Void = { _ in },
         admitted: @escaping @Sendable ([Admission]) -> Void
@@ -53,6 +63,9 @@ final class AdmissionService: @unchecked Sendable {
         hasher = TransactionHasher(chainID: chainID)
         self.opaque = opaque
         self.view = view
+        self.classes = classes
+        self.verifier = verifier
+        self.fastPath = fastPath
         self.context = context
         self.admitted = admitted
     }
@@ -115,7 +128,7 @@ final class AdmissionService: @unchecked Sendable {
             switch item {
             case .peer(let transactions, _): count += transactions.count
             case .payloads(let payloads): count += payloads.count
-            case .user: count += 1
+            case .user, .compiled: count += 1
             case .renew: break
             }
             if count >= handedOver {
@@ -141,7 +154,9 @@ final class AdmissionService: @unchecked Sendable {
             switch item {
             case .peer(let transactions, _):
                 for transaction in transactions { add(transaction.bytes) }
-            case .user(let transaction, _): add(transaction.encoded())
+            case .user(let new, _):
+                if let transaction = new.complete { add(transaction.encoded()) }
+            case .compiled(let declaration, _): add(Transaction.declare(declaration).encoded())
             case .payloads, .renew: break
             }
         }
@@ -162,8 +177,9 @@ final class AdmissionService: @unchecked Sendable {
         guard executor == nil else { return }
         try view.renew()
         executor = try BlockExecutor(
-            queries: context(), on: StateView(committed: StoredState(view: view)),
-            addresses: addresses)
+            queries: context(),
+            on: StateView(committed: StoredState(view: view, classes: classes)),
+            fastPath: fastPath, addresses: addresses)
     }
 
     /// Checks the signatures of new transactions together, where the account's key is known.
@@ -208,14 +224,82 @@ final class AdmissionService: @unchecked Sendable {
             }
         case .payloads(let payloads):
             admissions += payloads.map { payload($0, from: nil) }
-        case .user(let transaction, let answer):
-            let ticket = tickets.issue()
-            switch admit(transaction.encoded(), prepared, from: nil, ticket: ticket) {
-            case .failure(let failure): answer(.failure(failure))
-            case .success(let admission):
-                tickets.hold(ticket, admission.transaction.hash.felt, answer)
-                admissions.append(admission)
+        case .user(let new, let answer):
+            if let transaction = new.complete {
+                take(transaction, prepared, answer, &admissions)
+            } else if case .declare(let declaration) = new {
+                compile(declaration, answer)
             }
+        case .compiled(let declaration, let answer):
+            take(.declare(declaration), prepared, answer, &admissions)
+        }
+    }
+
+    private func take(
+        _ transaction: Transaction, _ prepared: Prepared, _ answer: @escaping Answer,
+        _ admissions: inout [Admission]
+    ) {
+        let ticket = tickets.issue()
+        switch admit(transaction.encoded(), prepared, from: nil, ticket: ticket) {
+        case .failure(let failure): answer(.failure(failure))
+        case .success(let admission):
+            tickets.hold(ticket, admission.transaction.hash.felt, answer)
+            admissions.append(admission)
+        }
+    }
+
+    /// Has the class of a user's declaration compiled, if all else is well with it: the compiler's
+    /// time is for accounts that can pay.
+    private func compile(_ declaration: RPCDeclaration, _ answer: @escaping Answer) {
+        let known = PreparedTransaction(
+            .declare(declaration.compiled([])), chainID: hasher.chainID)
+        do {
+            try openExecutor()
+            switch try executor?.admit(known, beforeCompilation: true) {
+            case nil: return answer(.failure(.unavailable("the state cannot be read")))
+            case .failure(let reason): return answer(.failure(RPCAdmissionFailure(reason)))
+            case .success: break
+            }
+        } catch {
+            executor = nil
+            return answer(.failure(.unavailable("the state cannot be read: \(error)")))
+        }
+        let offered = verifier.compile(
+            declaration.transaction.classHash, declaration.contractClass.json
+        ) { [self] result in
+            switch result {
+            case .success(let casm):
+                if casm.count > Limits.classBytes {
+                    answer(.failure(.classTooLarge))
+                } else if !offer(.compiled(declaration.compiled(casm), answer)) {
+                    answer(.failure(.busy))
+                }
+            case .failure(.unavailable(let path)):
+                answer(
+                    .failure(.unavailable("\(CompilationError.unavailable(path: path))")))
+            case .failure(let error): answer(.failure(.compilationFailed("\(error)")))
+            }
+        }
+        if !offered { answer(.failure(.busy)) }
+    }
+
+    /// Whether a peer's declaration is compiled as it says. Where that is not known yet, it comes
+    /// back when the class has been compiled here; where it cannot be, it is let go.
+    private func isVerified(
+        _ known: KnownTransaction, _ declaration: Declaration, from peer: ValidatorIndex
+    ) -> Bool {
+        let hash = declaration.transaction.classHash
+        switch verifier.verdict(on: hash, casm: declaration.casm) {
+        case .same: return true
+        case .different: return false
+        case .unknown:
+            guard verifier.compiler.isAvailable, let sierra = known.prepared.declared?.sierra
+            else { return false }
+            let transaction = TransactionBytes(known.bytes)
+            _ = verifier.compile(hash, sierra.json) { [self] result in
+                if case .success = result { _ = offer(.peer([transaction], peer)) }
+            }
+            return false
         }
     }
 
@@ -257,8 +341,13 @@ final class AdmissionService: @unchecked Sendable {
             else { return .failure(.unavailable("the state cannot be read")) }
             switch result {
             case .failure(let reason):
-                return .failure(Self.failure(reason))
+                return .failure(RPCAdmissionFailure(reason))
             case .success(let nonce):
+                if let peer, case .declare(let declaration) = known.prepared.transaction,
+                    !isVerified(known, declaration, from: peer)
+                {
+                    return .failure(.unavailable("the class is not compiled here yet"))
+                }
                 guard let accountNonce = nonce.asUInt64,
                     let own = known.prepared.transaction.nonce.asUInt64
                 else { return .failure(.validationFailure("the nonce does not fit 64 bits")) }
@@ -280,15 +369,19 @@ final class AdmissionService: @unchecked Sendable {
             return .failure(.unavailable("the state cannot be read: \(error)"))
         }
     }
+}
 
-    static func failure(_ reason: InvalidTransaction) -> RPCAdmissionFailure {
-        switch reason {
-        case .wrongNonce(_, let expected, let got):
-            .invalidNonce(accountNonce: expected, got: got)
-        case .maximumGasTooLow: .insufficientResourcesForValidate
-        case .maximumGasPriceTooLow: .feeBelowMinimum
-        case .balanceTooLow: .insufficientAccountBalance
-        default: .validationFailure("\(reason)")
+extension RPCAdmissionFailure {
+    static let busy = RPCAdmissionFailure.unavailable("too many transactions wait; try again")
+}
+
+extension RPCNewTransaction {
+    /// What a block can hold: all but declarations, whose class is not compiled yet.
+    fileprivate var complete: Transaction? {
+        switch self {
+        case .invoke(let invoke): .invoke(invoke)
+        case .deployAccount(let deployment): .deployAccount(deployment)
+        case .declare: nil
         }
     }
 }

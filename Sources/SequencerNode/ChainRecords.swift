@@ -7,6 +7,7 @@ import StarkField
 import StarkHash
 import StateTrie
 import Storage
+import SystemContracts
 import WireCodec
 
 /// How blocks are laid out in storage: `header` is Starknet's block header, `body` the consensus
@@ -24,6 +25,7 @@ enum ChainRecords {
             // Nothing asks for the bytes of an opaque chain by their hash.
             transactions: header == nil ? [] : output.transactionHashes)
         fill(&writes, output.diff)
+        writes.classes = output.classes
         for receipt in output.receipts {
             for event in receipt.events {
                 writes.eventTopics.append(.address(Digest(event.fromAddress)))
@@ -61,16 +63,23 @@ enum ChainRecords {
     }
 
     /// Writes block 0: the genesis state under its root, with every class that it declares.
-    static func writeGenesis(_ genesis: CheckedGenesis, to store: ChainStore) throws {
+    ///
+    /// - Parameter further: classes that the genesis names besides those of the system.
+    static func writeGenesis(
+        _ genesis: CheckedGenesis, further: [LoadedGenesisClass], to store: ChainStore
+    ) throws {
         let diff: StateDiff
+        var classes: [ClassWrite] = []
         switch genesis.source.payload {
         case .opaque: diff = StateDiff()
         case .transactions:
             diff = try GenesisState(
+                classes: SystemContracts.classes, furtherClasses: further.map(\.compiled),
                 accounts: genesis.accounts.map {
                     GenesisState.Account(publicKey: $0.publicKey, balance: U256(low: $0.balance))
                 }
             ).stateDiff()
+            classes = try SystemContracts.all.map(StoredClass.write) + further.map(\.write)
         }
         let commitment = try StateCommitter.commit(TrieStateDiff(diff), on: EmptyNodeStore())
         let commitments = BlockCommitmentBuilder().finish(stateDiff: diff)
@@ -86,6 +95,7 @@ enum ChainRecords {
             height: Height(0), consensusHash: genesis.rootReference.hash,
             header: header.encoded(), receipts: receipts.bytes, stateDiff: diff.encoded())
         fill(&writes, diff)
+        writes.classes = classes
         try store.commit(
             FinalBatch(
                 blocks: [writes],

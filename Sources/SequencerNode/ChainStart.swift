@@ -17,9 +17,15 @@ struct ChainStart {
     let genesisHash: Digest
 
     /// Writes the genesis block where there is none yet.
-    init(store: ChainStore, genesis: CheckedGenesis) throws {
+    ///
+    /// - Parameter furtherClasses: loads the classes that the genesis names, which only the first
+    ///   start needs.
+    init(
+        store: ChainStore, genesis: CheckedGenesis,
+        furtherClasses: () throws -> [LoadedGenesisClass]
+    ) throws {
         if try store.snapshot({ try $0.tip() }) == nil {
-            try ChainRecords.writeGenesis(genesis, to: store)
+            try ChainRecords.writeGenesis(genesis, further: furtherClasses(), to: store)
         }
         (tip, tipHash, hashes, genesisHash) = try store.snapshot { view in
             guard let height = try view.tip(), let tipHash = try view.blockHash(height),

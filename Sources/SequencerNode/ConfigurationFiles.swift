@@ -33,14 +33,21 @@ package struct NodeConfiguration: Codable, Sendable {
     package var rpc: Endpoint
     package var peers: [Peer]
     package var limits = Limits()
+    /// StarkWare's `starknet-sierra-compile`; by default the one in PATH, if there is one.
+    package var sierraCompiler: String?
+    /// Whether the system's classes run as native code where that gives the same result; by
+    /// default they do.
+    package var nativeClasses: Bool?
 
     package struct Limits: Codable, Sendable {
-        package var rpcBodyBytes: Int = 1 << 20
+        package var rpcBodyBytes: Int = 5 << 20
         package var rpcConcurrentRequests: Int = 256
         package var databaseGigabytes: Int = 64
         /// Threads that hash the state tries; by default half of the cores where there are four or
         /// more, else one.
         package var hashingThreads: Int?
+        /// Threads that execute transactions side by side, likewise.
+        package var executionThreads: Int?
         package init() {}
     }
 

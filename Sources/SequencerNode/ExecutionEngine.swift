@@ -4,6 +4,7 @@ import Mempool
 import Primitives
 import Replica
 import Replication
+import Storage
 
 /// Why a chunk of another leader cannot be part of a valid block.
 struct ChunkFault: Error {
@@ -16,6 +17,20 @@ struct BlockOutput: Sendable {
     var transactionHashes: [Digest] = []
     var receipts: [TransactionReceipt] = []
     var diff = StateDiff()
+    /// Declared classes.
+    var classes: [ClassWrite] = []
+}
+
+/// What came of a chunk's candidates.
+struct BuiltChunk {
+    var included: [MempoolTransaction] = []
+    /// Those that cannot be included now or later.
+    var refused: [Digest] = []
+    /// Those that did not fit into the block.
+    var deferred: [Digest] = []
+    var isFull = false
+    var transactionRoot = Digest.zero
+    var receipts = Digest.zero
 }
 
 /// What executes blocks. Confined to the execution thread; calls come in the replica's order.
@@ -23,11 +38,8 @@ protocol ExecutionEngine: AnyObject {
     func begin(
         _ key: ExecutionKey, parent: ExecutionKey, opening: Opening,
         storedHash: (height: Height, hash: Digest)?)
-    /// Executes candidates in order; `refused` are those that cannot be included now or later.
-    func build(_ key: ExecutionKey, candidates: [MempoolTransaction]) -> (
-        included: [MempoolTransaction], refused: [Digest], transactionRoot: Digest,
-        receipts: Digest
-    )
+    /// Executes candidates in order.
+    func build(_ key: ExecutionKey, candidates: [MempoolTransaction]) -> BuiltChunk
     func chunk(_ key: ExecutionKey, transactions: [TransactionBytes]) throws(ChunkFault) -> (
         identities: [Digest], transactionRoot: Digest, receipts: Digest
     )
@@ -38,6 +50,8 @@ protocol ExecutionEngine: AnyObject {
     func output(_ key: ExecutionKey) -> BlockOutput
     /// These blocks are stored: reads below may come from storage.
     func stored(_ keys: [ExecutionKey])
+    /// A class has been compiled here.
+    func examined(_ hash: ClassHash)
 }
 
 /// A block whose Starknet hash is to be computed.
@@ -72,14 +86,15 @@ final class OpaqueEngine: ExecutionEngine {
         blocks[key] = Block(parent: parent)
     }
 
-    func build(_ key: ExecutionKey, candidates: [MempoolTransaction]) -> (
-        included: [MempoolTransaction], refused: [Digest], transactionRoot: Digest,
-        receipts: Digest
-    ) {
-        let root = ChunkRoot.root(of: candidates.map(\.hash))
-        append(candidates.map(\.hash), root: root, to: key)
-        return (candidates, [], root, .zero)
+    func build(_ key: ExecutionKey, candidates: [MempoolTransaction]) -> BuiltChunk {
+        var built = BuiltChunk()
+        built.included = candidates
+        built.transactionRoot = ChunkRoot.root(of: candidates.map(\.hash))
+        append(candidates.map(\.hash), root: built.transactionRoot, to: key)
+        return built
     }
+
+    func examined(_ hash: ClassHash) {}
 
     func chunk(_ key: ExecutionKey, transactions: [TransactionBytes]) throws(ChunkFault) -> (
         identities: [Digest], transactionRoot: Digest, receipts: Digest

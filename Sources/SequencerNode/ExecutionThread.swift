@@ -1,3 +1,4 @@
+import Execution
 import Primitives
 import Replica
 
@@ -7,6 +8,8 @@ final class ExecutionThread: @unchecked Sendable {
         case command(ExecutionCommand)
         case commit(PendingCommit)
         case stored([ExecutionKey])
+        /// A class has been compiled here.
+        case examined(ClassHash)
     }
 
     private let engine: any ExecutionEngine
@@ -54,6 +57,7 @@ final class ExecutionThread: @unchecked Sendable {
             }
             commit(pending)
         case .stored(let keys): engine.stored(keys)
+        case .examined(let hash): engine.examined(hash)
         }
     }
 
@@ -66,6 +70,7 @@ final class ExecutionThread: @unchecked Sendable {
             answer(
                 .built(
                     key, sequence: sequence, included: built.included, refused: built.refused,
+                    deferred: built.deferred, isFull: built.isFull,
                     transactionRoot: built.transactionRoot, receipts: built.receipts))
         case .chunk(let key, let sequence, let transactions):
             do {

@@ -38,6 +38,31 @@ package struct Genesis: Codable, Sendable, Equatable {
         }
     }
 
+    /// A class that block 0 declares besides those of the system. Paths are relative to the genesis
+    /// file; the hashes bind the chain to what the files hold.
+    package struct Class: Codable, Sendable, Equatable {
+        /// A Cairo class in Sierra: the compiler's output, or what `starknet_getClass` serves.
+        package var sierra: String?
+        /// What the Sierra class compiles to; without it, the node's compiler is asked.
+        package var casm: String?
+        /// A Cairo 0 class, instead of the other two.
+        package var cairo0: String?
+        package var classHash: String
+        /// The compiled class's Poseidon hash; none for Cairo 0.
+        package var compiledClassHash: String?
+
+        package init(
+            sierra: String? = nil, casm: String? = nil, cairo0: String? = nil, classHash: String,
+            compiledClassHash: String? = nil
+        ) {
+            self.sierra = sierra
+            self.casm = casm
+            self.cairo0 = cairo0
+            self.classHash = classHash
+            self.compiledClassHash = compiledClassHash
+        }
+    }
+
     /// Milliseconds, except where named otherwise (PROTOCOL section 2, timers).
     package struct Timing: Codable, Sendable, Equatable {
         package var delta: UInt64 = 50
@@ -78,6 +103,7 @@ package struct Genesis: Codable, Sendable, Equatable {
     package var prices = Prices()
     package var validators: [Validator]
     package var accounts: [Account]
+    package var classes: [Class]?
 
     package init(
         chainID: String, timestamp: UInt64, leaderSeed: String, validators: [Validator],
@@ -122,11 +148,21 @@ package struct CheckedGenesis: Sendable {
         package let balance: UInt128
     }
 
+    package struct Class: Sendable {
+        package enum Files: Sendable {
+            case sierra(String, casm: String?, compiledClassHash: Felt)
+            case cairo0(String)
+        }
+        package let files: Files
+        package let classHash: Felt
+    }
+
     package let source: Genesis
     package let chainID: Felt
     package let seed: Digest
     package let validators: [Validator]
     package let accounts: [Account]
+    package let classes: [Class]
     /// Blake2s over the canonical text of the genesis.
     package let hash: Digest
 
@@ -188,6 +224,26 @@ package struct CheckedGenesis: Sendable {
                     balance: balance))
         }
         accounts = funded
+        var declared: [Class] = []
+        for (index, entry) in (genesis.classes ?? []).enumerated() {
+            let field = "classes[\(index)]"
+            let hash = try felt("\(field).classHash", entry.classHash)
+            switch (entry.sierra, entry.cairo0) {
+            case (let sierra?, nil):
+                let compiled = try felt(
+                    "\(field).compiledClassHash", entry.compiledClassHash ?? "(missing)")
+                declared.append(
+                    Class(
+                        files: .sierra(sierra, casm: entry.casm, compiledClassHash: compiled),
+                        classHash: hash))
+            case (nil, let cairo0?):
+                declared.append(Class(files: .cairo0(cairo0), classHash: hash))
+            default:
+                throw invalid(
+                    field, entry.classHash, "it must name a file as either sierra or cairo0")
+            }
+        }
+        classes = declared
         source = genesis
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]

@@ -27,6 +27,10 @@ package struct NodeOptions: Sendable {
     package var unpaced = false
     /// Signs nothing and touches no log of its own: for a validator whose log is lost.
     package var follows = false
+    /// Instead of what the configuration names.
+    package var sierraCompiler: String?
+    /// Runs the system's classes on the Cairo machine, like all others.
+    package var withoutNativeClasses = false
     /// What stands between the replica and the world; nil in every program that is shipped.
     package var interposer: (any LoopInterposer)?
     /// How far this node's wall clock is off, for tests.
@@ -36,8 +40,10 @@ package struct NodeOptions: Sendable {
 
     package init(
         payloadRate: Int = 0, payloadBytes: Int = 256, unpaced: Bool = false,
-        follows: Bool = false
+        follows: Bool = false, sierraCompiler: String? = nil, withoutNativeClasses: Bool = false
     ) {
+        self.sierraCompiler = sierraCompiler
+        self.withoutNativeClasses = withoutNativeClasses
         self.follows = follows
         self.payloadRate = payloadRate
         self.payloadBytes = payloadBytes
@@ -76,6 +82,7 @@ package final class Node: Sendable {
     private let configuration: NodeConfiguration
     private let options: NodeOptions
     private let genesis: CheckedGenesis
+    private let genesisPath: String
     private let index: ValidatorIndex
     private let secret: SecretKey
     private let directory: String
@@ -90,10 +97,16 @@ package final class Node: Sendable {
             path.hasPrefix("/")
                 ? path : folder.appendingPathComponent(path).standardizedFileURL.path
         }
-        configuration = try ConfigurationFile.read(NodeConfiguration.self, at: configurationPath)
+        var configuration = try ConfigurationFile.read(
+            NodeConfiguration.self, at: configurationPath)
+        if options.withoutNativeClasses { configuration.nativeClasses = false }
+        // One that the command line names lies in the folder that the command was given in.
+        configuration.sierraCompiler =
+            options.sierraCompiler ?? configuration.sierraCompiler.map(resolve)
+        self.configuration = configuration
         self.options = options
-        genesis = try CheckedGenesis(
-            ConfigurationFile.read(Genesis.self, at: resolve(configuration.genesis)))
+        genesisPath = resolve(configuration.genesis)
+        genesis = try CheckedGenesis(ConfigurationFile.read(Genesis.self, at: genesisPath))
         let keyPath = resolve(configuration.key)
         let key = try ConfigurationFile.read(KeyFile.self, at: keyPath)
         secret = try key.secret(path: keyPath)
@@ -121,8 +134,13 @@ package final class Node: Sendable {
             logger.notice("\(line)")
         }
         let running = try await RunningNode(
-            configuration: configuration, options: options, genesis: genesis, index: index,
-            secret: secret, directory: directory, board: board, meter: meter, registry: registry,
+            configuration: configuration, options: options, genesis: genesis,
+            resolveGenesisPath: { [folder = URL(fileURLWithPath: genesisPath)] path in
+                path.hasPrefix("/")
+                    ? path
+                    : folder.deletingLastPathComponent().appendingPathComponent(path).path
+            }, index: index, secret: secret, directory: directory, board: board, meter: meter,
+            registry: registry,
             logger: logger)
         let group = ServiceGroup(
             configuration: ServiceGroupConfiguration(

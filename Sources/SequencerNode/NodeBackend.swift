@@ -21,10 +21,14 @@ struct NodeBackend: RPCBackend {
     let identity: NodeIdentity
     let startedAt: Tick
     let pendingTransaction: @Sendable (Felt) -> Transaction?
+    let classes: ClassCache
+    let verifier: ClassVerifier
+    let workers: ReadWorkers
+    let fastPath: FastPath
 
     // MARK: - Reading
 
-    private func read<R>(
+    func read<R>(
         _ body: (ChainView) throws -> R
     ) throws(RPCFailure) -> R {
         do {
@@ -36,12 +40,12 @@ struct NodeBackend: RPCBackend {
         }
     }
 
-    private func tip(_ view: ChainView) throws -> Height {
+    func tip(_ view: ChainView) throws -> Height {
         guard let tip = try view.tip() else { throw RPCFailure.noBlocks }
         return tip
     }
 
-    private func height(_ block: BlockID, _ view: ChainView) throws -> Height {
+    func height(_ block: BlockID, _ view: ChainView) throws -> Height {
         let tip = try tip(view)
         switch block {
         case .latest, .preConfirmed: return tip
@@ -57,7 +61,7 @@ struct NodeBackend: RPCBackend {
         }
     }
 
-    private func header(_ number: Height, _ view: ChainView) throws -> RPCBlockHeader {
+    func header(_ number: Height, _ view: ChainView) throws -> RPCBlockHeader {
         guard let bytes = try view.header(number), let hash = try view.blockHash(number) else {
             throw RPCFailure.blockNotFound
         }
@@ -66,13 +70,13 @@ struct NodeBackend: RPCBackend {
             finality: .acceptedOnL2)
     }
 
-    private func transactions(_ number: Height, _ view: ChainView) throws -> [Transaction] {
+    func transactions(_ number: Height, _ view: ChainView) throws -> [Transaction] {
         guard let bytes = try view.body(number), !bytes.isEmpty else { return [] }
         let body = try BlockBody(decoding: bytes)
         return try body.chunks.flatMap(\.transactions).map { try Transaction(decoding: $0.bytes) }
     }
 
-    private func receipts(_ number: Height, _ view: ChainView) throws -> [TransactionReceipt] {
+    func receipts(_ number: Height, _ view: ChainView) throws -> [TransactionReceipt] {
         guard let bytes = try view.receipts(number) else { return [] }
         return try ChainRecords.receipts(bytes)
     }
@@ -135,7 +139,7 @@ struct NodeBackend: RPCBackend {
     }
 
     /// A contract that is not deployed is an error, except for the system's own addresses.
-    private func requireContract(
+    func requireContract(
         _ contract: ContractAddress, _ number: Height, _ view: ChainView
     ) throws {
         if contract == WellKnownContracts.blockHashes || contract == Felt(2) { return }
@@ -176,22 +180,6 @@ struct NodeBackend: RPCBackend {
         }
     }
 
-    func contractClass(
-        hash: ClassHash, at block: BlockID
-    ) async throws(RPCFailure) -> RPCContractClass {
-        _ = try read { view in try height(block, view) }
-        guard let native = NativeClasses.standard[hash] else { throw .classHashNotFound }
-        func entries(_ list: [NativeClass.EntryPointDefinition]) -> [RPCEntryPoint] {
-            list.map {
-                RPCEntryPoint(
-                    selector: $0.selector, functionIndex: UInt32(clamping: $0.functionIndex))
-            }
-        }
-        return RPCContractClass(
-            sierraProgram: native.sierraProgram, constructors: entries(native.constructors),
-            externals: entries(native.externals), abi: native.abi)
-    }
-
     // MARK: - Transactions
 
     func transaction(hash: Felt) async throws(RPCFailure) -> RPCTransactionRecord? {
@@ -219,78 +207,25 @@ struct NodeBackend: RPCBackend {
         return .executed(inclusion.finality, inclusion.receipt.executionStatus)
     }
 
-    func submit(_ transactions: [Transaction]) async -> [Result<Felt, RPCAdmissionFailure>] {
+    /// The chain takes no messages from L1 yet, so that none is known.
+    func messageStatuses(
+        l1TransactionHash hash: Digest
+    ) async throws(RPCFailure) -> [RPCMessageStatus]? { nil }
+
+    func submit(
+        _ transactions: [RPCNewTransaction]
+    ) async -> [Result<Felt, RPCAdmissionFailure>] {
         let now = SystemClock.tick()
         let results = await withCheckedContinuation { waiting in
             let answers = Answers(count: transactions.count) { waiting.resume(returning: $0) }
             for (index, transaction) in transactions.enumerated() {
                 let offered = admission.offer(
                     .user(transaction) { answers.give($0, at: index) })
-                if !offered {
-                    let busy = RPCAdmissionFailure.unavailable(
-                        "too many transactions wait; try again")
-                    answers.give(.failure(busy), at: index)
-                }
+                if !offered { answers.give(.failure(.busy), at: index) }
             }
         }
         for case .success(let hash) in results { meter.submitted(Digest(hash), at: now) }
         return results
-    }
-
-    // MARK: - Calls
-
-    private func executor(_ block: BlockID, _ view: ChainView) throws -> BlockExecutor {
-        let number = try height(block, view)
-        let info = try header(number, view).header.info
-        return try BlockExecutor(
-            queries: BlockContext(info: info, chainID: chainID),
-            on: StateView(committed: StoredState(view: view, at: number)))
-    }
-
-    func call(
-        contract: ContractAddress, selector: Selector, calldata: [Felt], at block: BlockID
-    ) async throws(RPCFailure) -> [Felt] {
-        try read { view in
-            var executor = try executor(block, view)
-            do throws(CallFailure) {
-                return try executor.call(contract, selector, calldata)
-            } catch {
-                switch error {
-                case .contractNotFound: throw RPCFailure.contractNotFound
-                case .entryPointNotFound: throw RPCFailure.entryPointNotFound
-                case .reverted(let reason, _): throw RPCFailure.contractError(.reason(reason))
-                case .state(let failure):
-                    throw RPCFailure.unavailable("the state cannot be read: \(failure)")
-                }
-            }
-        }
-    }
-
-    func estimateFees(
-        of transactions: [RPCBroadcastedTransaction], skipValidate: Bool, at block: BlockID
-    ) async throws(RPCFailure) -> [RPCFeeEstimate] {
-        try read { view in
-            let executor = try executor(block, view)
-            do throws(EstimateFailure) {
-                return try executor.estimateFee(
-                    transactions.map { ($0.transaction, $0.isQuery) },
-                    skipsValidate: skipValidate
-                ).map {
-                    RPCFeeEstimate(
-                        gas: $0.gas, prices: executor.context.info.gasPrices,
-                        overallFee: $0.overallFee)
-                }
-            } catch {
-                switch error {
-                case .invalid(let index, let reason):
-                    throw RPCFailure.transactionExecution(index: index, .reason("\(reason)"))
-                case .reverted(let index, let reason):
-                    throw RPCFailure.transactionExecution(index: index, .reason(reason))
-                case .state(let failure):
-                    throw RPCFailure.unavailable("the state cannot be read: \(failure)")
-                }
-            }
-        }
     }
 
     // MARK: - Events

@@ -4,7 +4,7 @@ import Synchronization
 
 /// How many threads hash the state tries, and how they share the work.
 enum ParallelHashing {
-    /// Half of the cores, so that agreement keeps the others; one where there are fewer than four.
+    /// Also of execution. Half of the cores, so that agreement keeps the others; one where there are fewer than four.
     static func threads(configured: Int?, cores: Int) -> Int {
         if let configured { return max(1, min(configured, cores)) }
         return cores < 4 ? 1 : cores / 2
@@ -19,14 +19,14 @@ enum ParallelHashing {
             }
         }
     }
+}
 
-    /// Hands out the numbers from 0 on, each once.
-    private final class SharedCounter: Sendable {
-        private let next = Atomic<Int>(0)
+/// Hands out the numbers from 0 on, each once.
+final class SharedCounter: Sendable {
+    private let next = Atomic<Int>(0)
 
-        func take(below bound: Int) -> Int? {
-            let index = next.add(1, ordering: .relaxed).oldValue
-            return index < bound ? index : nil
-        }
+    func take(below bound: Int) -> Int? {
+        let index = next.add(1, ordering: .relaxed).oldValue
+        return index < bound ? index : nil
     }
 }

@@ -14,6 +14,7 @@ import StarkCurve
 import StarkField
 import Storage
 import Synchronization
+import SystemContracts
 import Transport
 import WireCodec
 
@@ -30,6 +31,9 @@ final class RunningNode: Service {
     private let execution: ExecutionThread
     private let admission: AdmissionService
     private let verifier: WorkerThread<(UInt64, [ObjectCheck])>
+    private let classVerifier: ClassVerifier
+    private let readWorkers: ReadWorkers
+    private let executionCrew: ExecutionCrew
     private let server: WorkerThread<ServeRequest>
     private let loop: NodeLoop
     private let startHeight: Height
@@ -44,7 +48,8 @@ final class RunningNode: Service {
 
     init(
         configuration: NodeConfiguration, options: NodeOptions, genesis: CheckedGenesis,
-        index: ValidatorIndex, secret: SecretKey, directory: String, board: StatusBoard,
+        resolveGenesisPath: (String) -> String, index: ValidatorIndex, secret: SecretKey,
+        directory: String, board: StatusBoard,
         meter: LatencyMeter, registry: PrometheusRegistry, logger: Logger
     ) async throws {
         self.genesis = genesis
@@ -72,9 +77,20 @@ final class RunningNode: Service {
                 directory: directory + "/chain", chain: committee.chain, genesis: genesis.hash,
                 limits: limits)
         } catch { throw NodeStartError.store(error) }
+        let compiler = SierraCompiler(configured: configuration.sierraCompiler)
+        if !compiler.isAvailable, genesis.source.payload == .transactions {
+            logger.warning(
+                """
+                no Sierra compiler: this node takes no class declarations and votes for no block \
+                that has one
+                """, metadata: ["compiler": "\(compiler.path)"])
+        }
         let start: ChainStart
         do {
-            start = try ChainStart(store: store, genesis: genesis)
+            start = try ChainStart(store: store, genesis: genesis) {
+                try GenesisClasses.load(
+                    genesis.classes, compiler: compiler, resolve: resolveGenesisPath)
+            }
         } catch let error as StoreError {
             throw NodeStartError.store(error)
         }
@@ -149,6 +165,17 @@ final class RunningNode: Service {
         // Threads.
         let opaque = genesis.source.payload == .opaque
         let cache = TransactionCache()
+        let classes = ClassCache()
+        let classVerifier = ClassVerifier(compiler: compiler)
+        self.classVerifier = classVerifier
+        readWorkers = ReadWorkers(count: 2)
+        let crew = ExecutionCrew(
+            workers: ParallelHashing.threads(
+                configured: configuration.limits.executionThreads,
+                cores: ProcessInfo.processInfo.activeProcessorCount))
+        executionCrew = crew
+        let fastPath =
+            configuration.nativeClasses ?? true ? SystemContracts.classes.fastPath : .off
         let executionBox = Holder<ExecutionThread>()
         let admissionBox = Holder<AdmissionService>()
         chain = try ChainThread(
@@ -187,10 +214,13 @@ final class RunningNode: Service {
             ? OpaqueEngine()
             : StarknetEngine(
                 chainID: genesis.chainID, cache: cache, view: try store.openView(),
+                classes: classes, verifier: classVerifier, fastPath: fastPath,
+                crew: crew,
                 feeAddress: { slot in
                     let leader = schedule.leader(of: slot.window(length: windowLength))
                     return validators[Int(leader.rawValue)].feeAddress
-                }, failed: failed)
+                }, compiled: { executionBox.value?.post(.examined($0)) },
+                doubted: { loop.post(.execution(.doubted($0, $1))) }, failed: failed)
         execution = ExecutionThread(
             engine: engine, answer: { loop.post(.execution($0)) },
             hash: { chain.post(.hash($0)) }, drop: { chain.post(.drop($0)) },
@@ -205,6 +235,7 @@ final class RunningNode: Service {
         let chainID = genesis.chainID
         admission = AdmissionService(
             cache: cache, chainID: chainID, opaque: opaque, view: try store.openView(),
+            classes: classes, verifier: classVerifier, fastPath: fastPath,
             context: {
                 BlockContext(
                     info: BlockInfo(
@@ -238,7 +269,8 @@ final class RunningNode: Service {
         let backend = NodeBackend(
             chainID: chainID, store: store, admission: admission, board: board, meter: meter,
             identity: identity, startedAt: SystemClock.tick(),
-            pendingTransaction: { cache.transaction($0) })
+            pendingTransaction: { cache.transaction($0) }, classes: classes,
+            verifier: classVerifier, workers: readWorkers, fastPath: fastPath)
         var rpcLimits = RPCLimits()
         rpcLimits.bodyBytes = configuration.limits.rpcBodyBytes
         rpcLimits.concurrentRequests = configuration.limits.rpcConcurrentRequests
@@ -290,6 +322,9 @@ final class RunningNode: Service {
         options.interposer?.observe([.started(startHeight)])
         log.start()
         chain.start()
+        classVerifier.start()
+        readWorkers.start()
+        executionCrew.start()
         execution.start()
         admission.start()
         let (verifier, server, admission) = (verifier, server, admission)
@@ -333,11 +368,15 @@ final class RunningNode: Service {
     private func shutDown() async {
         await transport.shutdown()
         loop.stop()
+        // What it has compiled goes to admission.
+        classVerifier.stop()
         admission.stop()
+        readWorkers.stop()
         verifier.stop()
         server.stop()
         log.stop()
         execution.stop()
+        executionCrew.stop()
         chain.stop()
         options.interposer?.observe([.stopped])
     }
@@ -353,6 +392,7 @@ final class RunningNode: Service {
                     "chain": chain.depth, "storage": chain.storageDepth,
                     "admission": admission.depth,
                     "signatures": verifier.depth, "serve": server.depth,
+                    "classes": classVerifier.depth, "reads": readWorkers.depth,
                 ], syncs: log.syncCount, transport: transport.statistics())
             do {
                 try await Task.sleep(for: .seconds(1))

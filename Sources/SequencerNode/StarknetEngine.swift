@@ -1,10 +1,12 @@
 import Consensus
 import Execution
+import JSONText
 import Mempool
 import Primitives
 import Replica
 import Replication
 import StarkField
+import StateTrie
 import Storage
 import WireCodec
 
@@ -12,11 +14,13 @@ import WireCodec
 final class StoredState: StateReader {
     private let view: ChainView
     private let height: Height?
+    private let classes: ClassCache
 
     /// The newest state that the view shows, or that at the end of block `height`.
-    init(view: ChainView, at height: Height? = nil) {
+    init(view: ChainView, at height: Height? = nil, classes: ClassCache) {
         self.view = view
         self.height = height
+        self.classes = classes
     }
 
     func storage(of contract: ContractAddress, at key: StorageKey) throws(StateReadError) -> Felt {
@@ -35,6 +39,10 @@ final class StoredState: StateReader {
         do throws(StoreError) {
             return felt(try view.classHash(Digest(contract), at: height))
         } catch { throw .unavailable(code: 1) }
+    }
+
+    func compiledClass(_ hash: ClassHash) throws(StateReadError) -> CompiledClass? {
+        try classes.compiled(hash, in: view, at: height)
     }
 
     private func felt(_ digest: Digest?) -> Felt { digest?.felt ?? .zero }
@@ -57,6 +65,10 @@ final class StarknetEngine: ExecutionEngine {
         var commitments = BlockCommitmentBuilder()
         var hashes: [Digest] = []
         var receipts: [TransactionReceipt] = []
+        /// What it declares, as storage keeps it.
+        var classes: [ClassWrite] = []
+        /// Declared classes that this node has not compiled itself to what the block says.
+        var doubts: Set<ClassHash> = []
         var sealed: Sealed?
     }
 
@@ -70,6 +82,13 @@ final class StarknetEngine: ExecutionEngine {
     private let feeAddress: (Slot) -> Felt
     private let cache: TransactionCache
     private let view: ChainView
+    private let classes: ClassCache
+    private let verifier: ClassVerifier
+    private let fastPath: FastPath
+    private let crew: ExecutionCrew
+    /// A class has been compiled: told on any thread.
+    private let compiled: @Sendable (ClassHash) -> Void
+    private let doubted: (ExecutionKey, Bool) -> Void
     private let failed: (String) -> Never
     private var committed: StateView
     private var blocks: [ExecutionKey: Block] = [:]
@@ -77,16 +96,24 @@ final class StarknetEngine: ExecutionEngine {
     private var hasher: TransactionHasher
 
     init(
-        chainID: ChainID, cache: TransactionCache, view: ChainView,
-        feeAddress: @escaping (Slot) -> Felt, failed: @escaping (String) -> Never
+        chainID: ChainID, cache: TransactionCache, view: ChainView, classes: ClassCache,
+        verifier: ClassVerifier, fastPath: FastPath, crew: ExecutionCrew,
+        feeAddress: @escaping (Slot) -> Felt, compiled: @escaping @Sendable (ClassHash) -> Void,
+        doubted: @escaping (ExecutionKey, Bool) -> Void, failed: @escaping (String) -> Never
     ) {
         self.chainID = chainID
+        self.classes = classes
+        self.verifier = verifier
+        self.fastPath = fastPath
+        self.crew = crew
+        self.compiled = compiled
+        self.doubted = doubted
         hasher = TransactionHasher(chainID: chainID)
         self.cache = cache
         self.view = view
         self.feeAddress = feeAddress
         self.failed = failed
-        committed = StateView(committed: StoredState(view: view))
+        committed = StateView(committed: StoredState(view: view, classes: classes))
     }
 
     static func info(_ opening: Opening, sequencer: Felt) -> BlockInfo {
@@ -115,7 +142,7 @@ final class StarknetEngine: ExecutionEngine {
         do {
             let executor = try BlockExecutor(
                 BlockContext(info: info, chainID: chainID), on: base,
-                oldBlockHash: storedHash?.hash.felt, addresses: addresses)
+                oldBlockHash: storedHash?.hash.felt, fastPath: fastPath, addresses: addresses)
             blocks[key] = Block(parent: parent, info: info, base: base, executor: executor)
         } catch { failed("cannot read the state: \(error)") }
     }
@@ -142,22 +169,42 @@ final class StarknetEngine: ExecutionEngine {
         var receipts: [TransactionReceipt] = []
     }
 
-    /// Runs one transaction and takes it in if it can be in the block.
+    /// Runs transactions in order, as far as the block has room, and takes in those that can be in
+    /// it.
+    ///
+    /// - Returns: of each that was run, why it cannot be in the block, or nil.
     private func run(
-        _ known: KnownTransaction, in block: inout Block, _ included: inout Included
-    ) -> InvalidTransaction? {
+        _ all: [KnownTransaction], in block: inout Block, _ included: inout Included
+    ) -> [InvalidTransaction?] {
         do {
-            guard let outcome = try block.executor?.execute(known.prepared) else {
-                preconditionFailure("a transaction for a sealed block")
+            guard
+                let outcomes = try block.executor?.execute(
+                    all.map(\.prepared), gasLimit: StarknetEngine.blockGas,
+                    parallelFor: crew.run, workers: crew.workers)
+            else { preconditionFailure("a transaction for a sealed block") }
+            var verdicts: [InvalidTransaction?] = []
+            for (known, outcome) in zip(all, outcomes) {
+                switch outcome {
+                case .invalid(let reason): verdicts.append(reason)
+                case .included(let executed):
+                    included.known.append(known)
+                    included.receipts.append(executed.receipt)
+                    note(known, in: &block)
+                    verdicts.append(nil)
+                }
             }
-            switch outcome {
-            case .invalid(let reason): return reason
-            case .included(let receipt, _):
-                included.known.append(known)
-                included.receipts.append(receipt)
-                return nil
-            }
+            return verdicts
         } catch { failed("cannot read the state: \(error)") }
+    }
+
+    /// Takes down what an included transaction declares.
+    private func note(_ known: KnownTransaction, in block: inout Block) {
+        guard case .declare(let declaration) = known.prepared.transaction,
+            let declared = known.prepared.declared
+        else { return }
+        let stored = StoredClass.sierra(sierra: declaration.sierra, casm: declaration.casm)
+        block.classes.append(
+            ClassWrite(hash: Digest(declared.sierra.hash), definition: stored.encoded()))
     }
 
     /// Adds to the block's commitments; returns the receipts' hashes.
@@ -170,36 +217,84 @@ final class StarknetEngine: ExecutionEngine {
         return digests.map { Digest($0.leaf) }
     }
 
-    func build(_ key: ExecutionKey, candidates: [MempoolTransaction]) -> (
-        included: [MempoolTransaction], refused: [Digest], transactionRoot: Digest,
-        receipts: Digest
-    ) {
-        guard var block = blocks.removeValue(forKey: key) else { return ([], [], .zero, .zero) }
+    func build(_ key: ExecutionKey, candidates: [MempoolTransaction]) -> BuiltChunk {
+        guard var block = blocks.removeValue(forKey: key) else { return BuiltChunk() }
+        var built = BuiltChunk()
         var taken: [MempoolTransaction] = []
         var refused: [Digest] = []
         var leaves: [Digest] = []
         var included = Included()
+        var ready: [(candidate: MempoolTransaction, leaf: Digest, known: KnownTransaction)] = []
         for candidate in candidates {
             let leaf = ChunkRoot.leaf(candidate.bytes)
-            let known: KnownTransaction
             do {
-                known =
+                let known =
                     try cache.known(leaf)
                     ?? TransactionCache.prepare([candidate.bytes], &hasher)[0]
-            } catch {
-                refused.append(candidate.hash)
-                continue
-            }
-            if run(known, in: &block, &included) != nil {
-                refused.append(candidate.hash)
+                ready.append((candidate, leaf, known))
+            } catch { refused.append(candidate.hash) }
+        }
+        let verdicts = run(ready.map(\.known), in: &block, &included)
+        for (entry, verdict) in zip(ready, verdicts) {
+            if verdict != nil {
+                refused.append(entry.candidate.hash)
             } else {
-                taken.append(candidate)
-                leaves.append(leaf)
+                taken.append(entry.candidate)
+                leaves.append(entry.leaf)
             }
         }
+        built.deferred = ready.dropFirst(verdicts.count).map(\.candidate.hash)
+        built.isFull = !built.deferred.isEmpty
         let receipts = close(included, in: &block)
         blocks[key] = block
-        return (taken, refused, ChunkRoot.root(of: leaves), ChunkRoot.root(of: receipts))
+        built.included = taken
+        built.refused = refused
+        built.transactionRoot = ChunkRoot.root(of: leaves)
+        built.receipts = ChunkRoot.root(of: receipts)
+        return built
+    }
+
+    /// L2 gas after which a block takes no further transaction: what the machine does in about a
+    /// second. A block may exceed it by its last transaction.
+    static let blockGas: UInt64 = 4_000_000_000
+
+    /// Looks whether what a chunk declares is compiled as it says, and has it compiled where this
+    /// node does not know.
+    private func examine(
+        _ transactions: [KnownTransaction], _ key: ExecutionKey, _ block: inout Block
+    ) {
+        for known in transactions {
+            guard case .declare(let declaration) = known.prepared.transaction,
+                let declared = known.prepared.declared
+            else { continue }
+            let hash = declared.sierra.hash
+            switch verifier.verdict(on: hash, casm: declaration.casm) {
+            case .same: continue
+            case .different: break
+            case .unknown:
+                guard
+                    let json = try? ClassBytes.json(declaration.sierra, limits: JSONLimits.classes)
+                else { break }
+                let compiled = compiled
+                // Where too many wait, the block stays in doubt until the others have certified it.
+                _ = verifier.compile(hash, json) { _ in compiled(hash) }
+            }
+            if block.doubts.isEmpty { doubted(key, true) }
+            block.doubts.insert(hash)
+        }
+    }
+
+    /// A class has been compiled: which blocks are no longer in doubt?
+    func examined(_ hash: ClassHash) {
+        for (key, block) in blocks where block.doubts.contains(hash) {
+            guard let write = block.classes.first(where: { $0.hash == Digest(hash) }),
+                let stored = try? StoredClass(decoding: write.definition),
+                case .sierra(_, let casm) = stored,
+                verifier.verdict(on: hash, casm: casm) == .same
+            else { continue }
+            blocks[key]?.doubts.remove(hash)
+            if block.doubts.count == 1 { doubted(key, false) }
+        }
     }
 
     func chunk(_ key: ExecutionKey, transactions: [TransactionBytes]) throws(ChunkFault) -> (
@@ -217,10 +312,13 @@ final class StarknetEngine: ExecutionEngine {
             throw ChunkFault(reason: "a malformed transaction: \(error)")
         }
         var included = Included()
-        for known in all {
-            if let reason = run(known, in: &block, &included) {
-                throw ChunkFault(reason: "a transaction that cannot be included: \(reason)")
-            }
+        examine(all, key, &block)
+        let verdicts = run(all, in: &block, &included)
+        if let reason = verdicts.compactMap({ $0 }).first {
+            throw ChunkFault(reason: "a transaction that cannot be included: \(reason)")
+        }
+        if verdicts.count < all.count {
+            throw ChunkFault(reason: "a transaction in a full block")
         }
         let receipts = close(included, in: &block)
         return (
@@ -244,7 +342,9 @@ final class StarknetEngine: ExecutionEngine {
             block.sealed = Sealed(
                 diff: executed.diff,
                 view: block.base.extended(
-                    by: StateLayer(height: block.info.number, diff: executed.diff)),
+                    by: StateLayer(
+                        height: block.info.number, diff: executed.diff,
+                        compiled: executed.declaredClasses)),
                 commitments: commitments)
             blocks[key] = block
             return ExecutedCommitments(
@@ -275,7 +375,8 @@ final class StarknetEngine: ExecutionEngine {
             preconditionFailure("output of a block that is not sealed: \(key)")
         }
         return BlockOutput(
-            transactionHashes: block.hashes, receipts: block.receipts, diff: sealed.diff)
+            transactionHashes: block.hashes, receipts: block.receipts, diff: sealed.diff,
+            classes: block.classes)
     }
 
     /// Storage holds these blocks now: read below them from there.
@@ -284,7 +385,7 @@ final class StarknetEngine: ExecutionEngine {
         let reader: StoredState
         do throws(StoreError) {
             try view.renew()
-            reader = StoredState(view: view)
+            reader = StoredState(view: view, classes: classes)
         } catch { failed("cannot read the state: \(error)") }
         for key in keys { blocks[key] = nil }
         committed = StateView(committed: reader)

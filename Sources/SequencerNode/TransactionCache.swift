@@ -18,7 +18,11 @@ struct KnownTransaction: Sendable {
 final class TransactionCache: Sendable {
     private static let generation = 32_768
 
+    /// Bytes of the transactions of one generation: declarations are large.
+    private static let generationBytes = 64 << 20
+
     private struct State {
+        var youngBytes = 0
         var young: [Digest: KnownTransaction] = [:]
         var old: [Digest: KnownTransaction] = [:]
         var youngLeaves: [Felt: Digest] = [:]
@@ -33,12 +37,16 @@ final class TransactionCache: Sendable {
 
     func insert(_ transaction: KnownTransaction, leaf: Digest) {
         state.withLock { state in
-            if state.young.count >= Self.generation {
+            if state.young.count >= Self.generation
+                || state.youngBytes >= Self.generationBytes
+            {
+                state.youngBytes = 0
                 state.old = state.young
                 state.young = [:]
                 state.oldLeaves = state.youngLeaves
                 state.youngLeaves = [:]
             }
+            state.youngBytes += transaction.bytes.count
             state.young[leaf] = transaction
             state.youngLeaves[transaction.digest.hash] = leaf
         }
@@ -60,12 +68,26 @@ final class TransactionCache: Sendable {
         var transactions: [Transaction] = []
         transactions.reserveCapacity(encodings.count)
         for bytes in encodings { transactions.append(try Transaction(decoding: bytes)) }
-        return zip(encodings, zip(transactions, hasher.digests(of: transactions))).map {
-            bytes, pair in
-            KnownTransaction(
-                prepared: PreparedTransaction(
-                    pair.0, hash: pair.1.hash, senderAddress: pair.1.senderAddress),
-                digest: pair.1, bytes: bytes)
+        var result: [KnownTransaction] = []
+        result.reserveCapacity(encodings.count)
+        for (bytes, pair) in zip(encodings, zip(transactions, hasher.digests(of: transactions))) {
+            result.append(
+                KnownTransaction(
+                    prepared: PreparedTransaction(
+                        pair.0, hash: pair.1.hash, senderAddress: pair.1.senderAddress,
+                        declared: try declared(pair.0)),
+                    digest: pair.1, bytes: bytes))
         }
+        return result
+    }
+
+    /// The class that a declaration brings, unpacked.
+    private static func declared(
+        _ transaction: Transaction
+    ) throws(WireError) -> DeclaredContract? {
+        guard case .declare(let declaration) = transaction else { return nil }
+        do throws(ClassBytesError) {
+            return try ClassBytes.declared(sierra: declaration.sierra, casm: declaration.casm)
+        } catch { throw .invalid(what: "declared class: \(error)") }
     }
 }

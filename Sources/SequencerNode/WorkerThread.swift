@@ -27,6 +27,9 @@ package enum SystemClock {
 /// A thread of its own that takes items in order, all that wait at once. Posting never blocks;
 /// over the bound a droppable item is refused and counted, and any other item is a bug of ours.
 final class WorkerThread<Item: Sendable>: @unchecked Sendable {
+    /// Contracts' calls nest; only what is used of it takes memory.
+    private static var stackBytes: Int { 16 << 20 }
+
     private let name: String
     private let bound: Int
     private let niceness: Int32
@@ -66,8 +69,16 @@ final class WorkerThread<Item: Sendable>: @unchecked Sendable {
     func start(_ work: @escaping @Sendable ([Item]) -> Tick?) {
         let box = Unmanaged.passRetained(ThreadBody { [self] in run(work) })
         var thread = pthread_t()
+        let attributes = UnsafeMutablePointer<pthread_attr_t>.allocate(capacity: 1)
+        pthread_attr_init(attributes)
+        defer {
+            pthread_attr_destroy(attributes)
+            attributes.deallocate()
+        }
+        let sized = pthread_attr_setstacksize(attributes, Self.stackBytes)
+        precondition(sized == 0, "a stack of \(Self.stackBytes) bytes: error \(sized)")
         let result = pthread_create(
-            &thread, nil,
+            &thread, attributes,
             { argument in
                 guard let argument else { return nil }
                 Unmanaged<ThreadBody>.fromOpaque(argument).takeRetainedValue().body()

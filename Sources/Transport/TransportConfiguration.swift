@@ -41,7 +41,7 @@ package struct TransportLimits: Sendable {
                 overflow: .dropNewest, windowBytes: mebi)
         case .transactions:
             ChannelLimits(
-                messageBytes: mebi, queueMessages: 65_536, queueBytes: 32 * mebi,
+                messageBytes: 4 * mebi, queueMessages: 65_536, queueBytes: 32 * mebi,
                 overflow: .dropOldest, windowBytes: 512 * kibi)
         case .sync:
             ChannelLimits(

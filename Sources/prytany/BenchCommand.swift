@@ -6,7 +6,9 @@ import SequencerNode
 struct BenchCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "bench", abstract: "Measure kernels, agreement and whole clusters.",
-        subcommands: [Kernels.self, Consensus.self, Cluster.self, Failover.self])
+        subcommands: [
+            Kernels.self, Machine.self, Block.self, Consensus.self, Cluster.self, Failover.self,
+        ])
 
     struct Kernels: ParsableCommand {
         static let configuration = CommandConfiguration(
@@ -23,6 +25,71 @@ struct BenchCommand: ParsableCommand {
                     say("\(figure.name): \(Int(figure.nanosecondsPerOperation)) ns")
                 }
             }
+        }
+    }
+
+    struct Machine: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Steps a second of the Cairo machine on one core, in small programs.")
+        @Flag(help: "One JSON object, with the programs.") var json = false
+
+        func run() throws {
+            let figures = MachineBenchmark.run()
+            if json {
+                say(MachineBenchmark.json(figures))
+                return
+            }
+            for figure in figures {
+                let rate = Int(1000 / figure.pooled)
+                let ratio = Int(figure.slow / figure.pooled)
+                say("\(figure.program): \(rate) million steps/s, \(ratio) times the plain step")
+            }
+        }
+    }
+
+    struct Block: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "A block of transfers, run in order and on several threads.")
+        @Option(help: "Threads.") var workers = 2
+        @Option(help: "Transfers.") var transactions = 1000
+        @Option(
+            help: """
+                The Sierra class of an account with OpenZeppelin's storage, to be measured, too; its \
+                CASM is the file beside it (.sierra.json, .casm.json).
+                """) var account: String?
+        @Flag(help: "One JSON object.") var json = false
+
+        func validate() throws {
+            guard (1...256).contains(workers), (1...100_000).contains(transactions) else {
+                throw ValidationError("1 to 256 workers, 1 to 100000 transactions")
+            }
+        }
+
+        func run() throws {
+            let figures = BlockBenchmark.run(
+                transactions: transactions, workers: workers,
+                account: try account.map {
+                    let casm = $0.replacingOccurrences(of: ".sierra.json", with: ".casm.json")
+                    return try BlockBenchmark.account(sierra: try bytes($0), casm: try bytes(casm))
+                })
+            if json {
+                say(BlockBenchmark.json(figures))
+                return
+            }
+            for figure in figures {
+                let (one, many) = (Int(figure.inOrder / 1000), Int(figure.inParallel / 1000))
+                let ratio = (figure.ratio * 100).rounded() / 100
+                say(
+                    "\(figure.contracts): \(one) µs a transfer in order, \(many) in parallel: "
+                        + "\(ratio) times as fast")
+            }
+        }
+
+        private func bytes(_ path: String) throws -> [UInt8] {
+            guard let data = FileManager.default.contents(atPath: path) else {
+                throw CommandFailure("cannot read \(path)")
+            }
+            return [UInt8](data)
         }
     }
 

@@ -24,14 +24,35 @@ struct ClusterCommand: ParsableCommand {
         var rpcPort = 9545
         @Option(help: "The first peer port of a new cluster; one a node follows.")
         var peerPort = 9645
+        @Option(
+            help: """
+                A class that a new cluster's genesis declares: a file in Sierra (which needs the \
+                compiler) or in Cairo 0's form. Can be given several times.
+                """) var genesisClass: [String] = []
+        @Option(
+            help: """
+                StarkWare's starknet-sierra-compile, which class declarations need; by default the \
+                one in PATH.
+                """) var sierraCompiler: String?
+        @Flag(help: "Run the system's classes on the Cairo machine, not as native code.")
+        var noNative = false
 
         func run() throws {
             let layout = ClusterLayout(directory: directory)
             if !layout.exists {
                 try layout.create(
-                    .init(validators: validators, peerPort: peerPort, rpcPort: rpcPort))
+                    .init(
+                        validators: validators, peerPort: peerPort, rpcPort: rpcPort,
+                        classes: genesisClass, sierraCompiler: sierraCompiler))
+            } else if !genesisClass.isEmpty {
+                throw CommandFailure(
+                    "--genesis-class: the cluster in \(directory) exists already, and its genesis "
+                        + "cannot change; give another --directory, or declare the class")
             }
-            let cluster = try RunningCluster(layout: layout)
+            let cluster = try RunningCluster(
+                layout: layout,
+                extraArguments: (sierraCompiler.map { ["--sierra-compiler", $0] } ?? [])
+                    + (noNative ? ["--no-native"] : []))
             let view = ClusterView(
                 json: json, terminal: isatty(STDOUT_FILENO) == 1 && !json, cluster: cluster)
             let ending = try cluster.supervise(untilHeight: untilHeight, view: view)

@@ -10,6 +10,9 @@ struct ClusterLayout {
         var payload = Genesis.Payload.transactions
         var peerPort = 9645
         var rpcPort = 9545
+        /// Files of classes that the genesis declares.
+        var classes: [String] = []
+        var sierraCompiler: String?
     }
 
     let directory: String
@@ -57,6 +60,7 @@ struct ClusterLayout {
                 Genesis.Account(publicKey: $0.publicKey, balance: $0.balance)
             })
         genesis.payload = shape.payload
+        genesis.classes = try classes(shape)
         for (index, key) in keys.enumerated() {
             let peers = keys.enumerated().filter { $0.offset != index }.map { other, key in
                 NodeConfiguration.Peer(
@@ -71,6 +75,27 @@ struct ClusterLayout {
         try ConfigurationFile.write(accounts, to: accountsPath, secret: true)
         // Last: a folder with a genesis is a whole one.
         try ConfigurationFile.write(genesis, to: genesisPath)
+    }
+
+    /// Copies the class files into the cluster's folder; nil where there are none.
+    private func classes(_ shape: Shape) throws -> [Genesis.Class]? {
+        guard !shape.classes.isEmpty else { return nil }
+        try FileManager.default.createDirectory(
+            atPath: "\(directory)/classes", withIntermediateDirectories: true)
+        return try shape.classes.enumerated().map { index, path in
+            let name = "classes/\(index)-\(URL(fileURLWithPath: path).lastPathComponent)"
+            let (entry, casm) = try GenesisClasses.entry(
+                of: path, name: name, compiler: shape.sierraCompiler)
+            if let casm {
+                try Data(casm).write(to: URL(fileURLWithPath: "\(directory)/\(name).casm"))
+            }
+            let copy = "\(directory)/\(name)"
+            if FileManager.default.fileExists(atPath: copy) {
+                try FileManager.default.removeItem(atPath: copy)
+            }
+            try FileManager.default.copyItem(atPath: path, toPath: copy)
+            return entry
+        }
     }
 
     func accounts() throws -> [FundedAccount] {

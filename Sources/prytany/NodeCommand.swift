@@ -20,6 +20,13 @@ struct NodeCommand: AsyncParsableCommand {
                 Follow the chain and sign nothing: for a validator whose consensus log is lost, \
                 until the next epoch.
                 """) var follow = false
+        @Option(
+            help: """
+                StarkWare's starknet-sierra-compile, which class declarations need; by default what \
+                the configuration names, or the one in PATH.
+                """) var sierraCompiler: String?
+        @Flag(help: "Run the system's classes on the Cairo machine, not as native code.")
+        var noNative = false
         @Option(help: .hidden) var byzantine: String?
         @Flag(help: .hidden) var supervised = false
         @Option(help: .hidden) var payloadRate: Int = 0
@@ -42,7 +49,8 @@ struct NodeCommand: AsyncParsableCommand {
                 configurationPath: config,
                 options: NodeOptions(
                     payloadRate: payloadRate, payloadBytes: payloadBytes, unpaced: unpaced,
-                    follows: follow))
+                    follows: follow, sierraCompiler: sierraCompiler,
+                    withoutNativeClasses: noNative))
             try await node.run()
         }
 

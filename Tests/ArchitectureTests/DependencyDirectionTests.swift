@@ -14,6 +14,7 @@ struct DependencyDirectionTests {
             "Primitives", "WireCodec", "JSONText", "StarkField", "StarkCurve", "StarkHash",
             "CairoVM",
         ],
+        "SystemContracts": ["JSONText", "StarkField", "StarkHash", "CairoVM", "Execution"],
         "Consensus": ["Primitives", "WireCodec"], "Mempool": ["Primitives", "WireCodec"],
         "Replication": ["Primitives", "WireCodec", "Consensus"],
         "Replica": [
@@ -22,7 +23,10 @@ struct DependencyDirectionTests {
         ],
         "Storage": ["Primitives", "WireCodec", "CLMDB"],
         "Transport": ["Primitives", "WireCodec", "COpenSSL", "CNghttp2"],
-        "RPC": ["Primitives", "WireCodec", "JSONText", "StarkField", "Execution"],
+        "RPC": [
+            "Primitives", "WireCodec", "JSONText", "StarkField", "StarkHash", "StateTrie",
+            "CairoVM", "Execution",
+        ],
         "Adversary": [
             "Primitives", "WireCodec", "Consensus", "Mempool", "Replication", "Replica",
         ],
@@ -35,11 +39,14 @@ struct DependencyDirectionTests {
             "Primitives", "Consensus", "Replication", "Replica", "Adversary", "Simulation",
             "SequencerNode", "Storage", "WireCodec",
         ],
-        "KernelBenchmarks": ["StarkField", "StarkCurve", "StarkHash"],
+        "KernelBenchmarks": [
+            "Primitives", "StarkField", "StarkCurve", "StarkHash", "CairoVM", "Execution",
+            "SystemContracts",
+        ],
         "SequencerNode": [
-            "Primitives", "WireCodec", "StarkField", "StarkCurve", "StarkHash", "StateTrie",
-            "Execution", "Consensus", "Mempool", "Replication", "Replica", "Storage", "Transport",
-            "RPC",
+            "Primitives", "WireCodec", "JSONText", "StarkField", "StarkCurve", "StarkHash",
+            "StateTrie", "CairoVM", "Execution", "SystemContracts", "Consensus", "Mempool",
+            "Replication", "Replica", "Storage", "Transport", "RPC", "CZlib",
         ],
         "prytany": [
             "Primitives", "WireCodec", "StarkField", "StarkCurve", "StarkHash", "StateTrie",
@@ -52,12 +59,13 @@ struct DependencyDirectionTests {
     static let impure: Set<String> = [
         "Foundation", "FoundationEssentials", "Dispatch", "Glibc", "Logging", "Metrics",
         "Synchronization", "NIOCore", "NIOPosix", "COpenSSL", "CNghttp2", "CLMDB",
+        "CZlib",
     ]
 
     static let pure: Set<String> = [
         "Primitives", "WireCodec", "JSONText", "StarkField", "StarkCurve", "StarkHash",
-        "StateTrie", "CairoVM", "Execution", "Consensus", "Mempool", "Replication", "Replica",
-        "Adversary",
+        "StateTrie", "CairoVM", "Execution", "SystemContracts", "Consensus", "Mempool",
+        "Replication", "Replica", "Adversary",
     ]
 
     static let sources = URL(fileURLWithPath: #filePath).deletingLastPathComponent()

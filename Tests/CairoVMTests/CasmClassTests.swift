@@ -4,7 +4,7 @@ import StarkField
 import TestSupport
 import Testing
 
-@Suite("Compiled classes")
+@Suite("Compiled classes", .serialized)
 struct CasmClassTests {
     static let files: [Fixtures.File] = ["devnet-contracts", "feature-contracts", "compiler"]
         .flatMap { Fixtures.files(under: $0, suffix: ".casm.json") }

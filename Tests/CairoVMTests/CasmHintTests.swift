@@ -3,7 +3,7 @@ import StarkField
 import TestSupport
 import Testing
 
-@Suite("Hints of compiled classes")
+@Suite("Hints of compiled classes", .serialized)
 struct CasmHintTests {
     /// A machine whose stack begins with these cells; ap is behind them.
     private func machine(_ cells: [Cell]) throws -> VirtualMachine {

@@ -3,7 +3,7 @@ import Foundation
 import TestSupport
 import Testing
 
-@Suite("The language of Cairo 0's hints")
+@Suite("The language of Cairo 0's hints", .serialized)
 struct HintLanguageTests {
     /// A program that does nothing but run a hint and leave the cell at ap alone.
     private func program(_ hint: String) throws -> CairoProgram {
@@ -121,6 +121,14 @@ struct HintLanguageTests {
             ("memory[ap] = ap + ((1 << 62) - 1)", .addressOutOfRange),
             ("x = [0] * 2000000", .workLimitExceeded),
             ("def f(n):\n    return f(n)\nf(1)", .workLimitExceeded),
+            ("t = (1,)\nfor _ in range(60):\n    t = t + t", .workLimitExceeded),
+            ("t = [1]\nfor _ in range(60):\n    t = [*t, *t]", .workLimitExceeded),
+            ("t = (1,)\nfor _ in range(60):\n    t = (t, t)", .workLimitExceeded),
+            ("t = [1]\nfor _ in range(15):\n    t = [t, t, t]\nt == t", .workLimitExceeded),
+            ("t = [1]\nt.append(t)\nt == t", .workLimitExceeded),
+            ("d = {}\nt = (1,)\nfor _ in range(20):\n    t = (t,)\nd[t] = 1", .workLimitExceeded),
+            ("x = 3 ** 8000\nfor _ in range(60000):\n    y = x * x", .workLimitExceeded),
+            ("for _ in range(2000):\n    y = pow(3, 2 ** 1000, 2 ** 1001)", .workLimitExceeded),
             ("from os import system", .unknownName("os.system")), ("vm_exit_scope()", .noScope),
             ("open('file')", .unknownName("open")),
             ("memory[ap] = memory[ap]", .memory(.unknownCell(Relocatable(segment: 1, offset: 2)))),
@@ -140,6 +148,15 @@ struct HintLanguageTests {
             }
             #expect(error == expected)
         }
+    }
+
+    @Test("A chain of lists, dictionaries and tuples is let go without the stack")
+    func chains() throws {
+        let hints = [
+            "a = []\nfor _ in range(200000):\n    a = [a]\nmemory[ap] = 1",
+            "a = {}\nfor i in range(200000):\n    a = {i: (a, [a])}\nmemory[ap] = 1",
+        ]
+        for hint in hints { #expect(try value(of: hint) == Cell(1)) }
     }
 
     @Test("Any text is read or refused, and never more")

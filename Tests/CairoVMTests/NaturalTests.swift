@@ -2,7 +2,7 @@ import CairoVM
 import TestSupport
 import Testing
 
-@Suite("Integers of any size")
+@Suite("Integers of any size", .serialized)
 struct NaturalTests {
     private func random(_ words: inout SeededWords) -> Natural {
         var value = Natural.zero

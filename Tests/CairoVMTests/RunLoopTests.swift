@@ -1,7 +1,7 @@
 import CairoVM
 import Testing
 
-@Suite("The run loop and the step that it hurries")
+@Suite("The run loop and the step that it hurries", .serialized)
 struct RunLoopTests {
     /// A stack with numbers, pointers to data and to builtins' segments, and the way back.
     private func prepare(_ machine: inout VirtualMachine) throws {
@@ -61,6 +61,35 @@ struct RunLoopTests {
         }
         #expect(steps > 100_000)
         #expect(ended > 500)
+    }
+
+    @Test("Both do the same with 2 000 long programs that use every builtin, in each recording")
+    func longTwins() throws {
+        var steps = 0
+        let pool = CellPool()
+        for seed in 100_000..<102_000 as Range<UInt64> {
+            let random = RandomMachine(seed: seed)
+            let recording = [Recording.none, .access, .trace][Int(seed % 3)]
+            var fast = try random.machine(
+                steps: random.stepLimit, recording: recording, pool: pool)
+            var slow = try random.machine(steps: random.stepLimit, recording: recording)
+            var fastError: MachineError?
+            var slowError: MachineError?
+            do throws(MachineError) {
+                _ = try fast.run(skipsHint: false)
+                try fast.finish()
+            } catch { fastError = error }
+            do throws(MachineError) {
+                while slow.pc != slow.end { try slow.step() }
+                try slow.finish()
+            } catch { slowError = error }
+            let isSame =
+                fastError == slowError && MachineText.state(fast) == MachineText.state(slow)
+                && fast.resources() == slow.resources()
+            try #require(isSame, "seed \(seed): \(String(describing: fastError))")
+            steps += fast.steps
+        }
+        #expect(steps > 150_000)
     }
 
     @Test("A run stops where it may not go on, and says why")

@@ -23,8 +23,16 @@ enum Binary {
     }.flatMap { FileManager.default.isExecutableFile(atPath: $0) ? $0 : nil }
     static let pythonAbsence: Comment =
         "no client/bin/python with starknet-py 0.30.0 under PRYTANY_ORACLES"
-    static let client = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
-        .appendingPathComponent("client.py").path
+    /// A script of this folder.
+    static func script(_ name: String) -> String {
+        URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+            .appendingPathComponent(name).path
+    }
+    /// StarkWare's starknet-sierra-compile.
+    static let compiler: String? = ProcessInfo.processInfo.environment["PRYTANY_SIERRA_COMPILER"]
+        .flatMap { FileManager.default.isExecutableFile(atPath: $0) ? $0 : nil }
+    static let compilerAbsence: Comment =
+        "no starknet-sierra-compile: PRYTANY_SIERRA_COMPILER names none"
 }
 
 struct ClusterFailure: Error, CustomStringConvertible {
@@ -197,7 +205,8 @@ final class TestCluster {
     let payloadRate: Int
 
     /// `payloadRate` above nought makes a chain of opaque payloads, so many a second and node.
-    init(payloadRate: Int = 0) throws {
+    /// `genesisClasses` are files of classes that the genesis declares.
+    init(payloadRate: Int = 0, genesisClasses: [String] = []) throws {
         self.payloadRate = payloadRate
         directory = NSTemporaryDirectory() + "prytany-cluster-" + UUID().uuidString
         let ports = try Self.freePorts(2 * Self.size)
@@ -205,7 +214,7 @@ final class TestCluster {
         peerPort = ports + Self.size
         try FileManager.default.createDirectory(
             atPath: directory, withIntermediateDirectories: true)
-        let setUp = try up("0")
+        let setUp = try up("0", genesisClasses.flatMap { ["--genesis-class", $0] })
         guard try setUp.waitForExit() == 0 else { throw ClusterFailure(setUp.log) }
         if payloadRate > 0 {
             let path = directory + "/c/genesis.yaml"
@@ -228,13 +237,15 @@ final class TestCluster {
     func data(_ index: Int) -> String { "\(directory)/c/node-\(index)/data" }
 
     /// `cluster up`, until a height or until it is stopped.
-    func up(_ height: String?) throws -> Program {
+    func up(_ height: String?, _ options: [String] = []) throws -> Program {
         try Program(
             Binary.path,
             [
                 "cluster", "up", "--directory", directory + "/c", "--json", "--rpc-port",
                 "\(rpcPort)", "--peer-port", "\(peerPort)",
-            ] + (height.map { ["--until-height", $0] } ?? []), log: directory + "/up.log")
+            ] + (height.map { ["--until-height", $0] } ?? [])
+                + (Binary.compiler.map { ["--sierra-compiler", $0] } ?? []) + options,
+            log: directory + "/up.log")
     }
 
     /// The first of so many free ports in a row, below the range that outgoing connections use.
@@ -245,6 +256,14 @@ final class TestCluster {
             if sockets.allSatisfy({ $0 != nil }) { return first }
         }
         throw ClusterFailure("no \(count) free ports in a row")
+    }
+
+    /// Adds a limit to a node's configuration.
+    func configure(_ index: Int, _ limit: String) throws {
+        let path = "\(directory)/c/node-\(index)/node.yaml"
+        let text = try String(contentsOfFile: path, encoding: .utf8)
+        try text.replacing("limits:\n", with: "limits:\n  \(limit)\n")
+            .write(toFile: path, atomically: true, encoding: .utf8)
     }
 
     func start(_ index: Int, _ options: String...) throws {
@@ -317,8 +336,11 @@ final class TestCluster {
         return line?.split(separator: " ").last.flatMap { Double($0) }
     }
 
-    /// Writes what client.py reads, and starts it.
-    func client(_ task: String, documents: [String] = []) throws -> Program {
+    /// Writes what client.py and contracts.py read, and starts one of them.
+    func client(
+        _ task: String, documents: [String] = [], script: String = "client.py",
+        more: [String: Any] = [:]
+    ) throws -> Program {
         let text = try String(contentsOfFile: directory + "/c/accounts.yaml", encoding: .utf8)
         var accounts: [[String: String]] = []
         for line in text.split(separator: "\n") {
@@ -328,14 +350,15 @@ final class TestCluster {
             if !accounts.isEmpty { accounts[accounts.count - 1][words[0]] = words[1] }
         }
         let chain = "PRYTANY_DEV".utf8.map { String($0, radix: 16) }.joined()
-        let setting: [String: Any] = [
+        var setting: [String: Any] = [
             "nodes": (0..<Self.size).map { "http://127.0.0.1:\(rpcPort + $0)" },
             "accounts": accounts, "documents": documents, "chain": "0x" + chain,
         ]
+        setting.merge(more) { _, new in new }
         let path = directory + "/client.json"
         try JSONSerialization.data(withJSONObject: setting).write(to: URL(fileURLWithPath: path))
         return try Program(
-            #require(Binary.python), [Binary.client, path, task],
+            #require(Binary.python), [Binary.script(script), path, task],
             log: "\(directory)/client-\(task).log", input: true)
     }
 }

@@ -13,6 +13,7 @@ Ends with status 1 and a reason when anything is not as it must be.
 
 import asyncio
 import json
+import os
 import random
 import sys
 import urllib.request
@@ -60,14 +61,17 @@ def require(condition, reason):
 
 def read_document(path):
     """An OpenRPC document. Its alternatives overlap (a block of transaction hashes meets the
-    schema of a pre-confirmed one too), so that one of them or more must hold."""
+    schema of a pre-confirmed one too), so that one of them or more must hold. It gives the offset
+    of a CASM cell a minimum of 0, although such offsets are signed and every compiler writes them
+    so: that bound is left out."""
+
+    def corrected(table):
+        if table.get("title") == "CellRef":
+            del table["properties"]["offset"]["minimum"]
+        return {"anyOf" if key == "oneOf" else key: value for key, value in table.items()}
+
     with open(path) as file:
-        return json.load(
-            file,
-            object_hook=lambda table: {
-                "anyOf" if key == "oneOf" else key: value for key, value in table.items()
-            },
-        )
+        return json.load(file, object_hook=corrected)
 
 
 class Raw:
@@ -83,11 +87,13 @@ class Raw:
         from referencing import Registry, Resource
         from referencing.jsonschema import DRAFT7
 
+        # What they refer to is resolved as an address, in which no ".." stays.
+        paths = [os.path.realpath(path) for path in paths]
         # One set of documents per release; those beside each other refer to each other as
         # ./api/<name>.
         for path in paths:
             document = read_document(path)
-            base = "documents:/" + path
+            base = "http://documents" + path
             registry = Registry()
             for other in paths:
                 if other.rsplit("/", 1)[0] != path.rsplit("/", 1)[0]:
@@ -546,4 +552,5 @@ def main():
         asyncio.run(load(setting))
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -3,7 +3,7 @@ import StarkCurve
 import StarkField
 import Testing
 
-@Suite("Keys of accounts that sign often")
+@Suite("Keys of accounts that sign often", .serialized)
 struct AccountKeysTests {
     private func check(_ key: SecretKey, _ hash: Felt, damage: Felt = 0) throws -> SignatureCheck {
         let signature = ECDSA.sign(messageHash: hash, secretKey: key)

@@ -5,7 +5,7 @@ import StarkField
 import StarkHash
 import Testing
 
-@Suite("Forms of classes")
+@Suite("Forms of classes", .serialized)
 struct ClassFormTests {
     private static let program = [1, 3, 0, 0x10, 0x20].map { JSONValue.string(hex($0)) }
 

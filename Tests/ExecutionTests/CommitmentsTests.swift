@@ -5,7 +5,7 @@ import StarkHash
 import TestSupport
 import Testing
 
-@Suite("Block commitments and block hashes")
+@Suite("Block commitments and block hashes", .serialized)
 struct CommitmentsTests {
     /// A binary Patricia trie by its definition: the keys below one node share their bits above
     /// `height`; an only child becomes an edge.

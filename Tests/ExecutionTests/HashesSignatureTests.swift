@@ -6,7 +6,7 @@ import StarkHash
 import TestSupport
 import Testing
 
-@Suite("Signatures of public sequencers")
+@Suite("Signatures of public sequencers", .serialized)
 struct HashesSignatureTests {
     /// What `get_public_key` of the public feeder gateways answers, by chain.
     private static let publicKeys = [

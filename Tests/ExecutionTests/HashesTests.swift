@@ -5,7 +5,7 @@ import StarkHash
 import TestSupport
 import Testing
 
-@Suite("Transaction hashes and contract addresses")
+@Suite("Transaction hashes and contract addresses", .serialized)
 struct HashesTests {
     /// One transaction with the hashes that its file states.
     private struct Vector {

@@ -23,7 +23,7 @@ private struct AliasedState: StateReader {
     func classHash(of contract: ContractAddress) throws(StateReadError) -> ClassHash { .zero }
 }
 
-@Suite("Key aliases")
+@Suite("Key aliases", .serialized)
 struct StateAliasTests {
     /// The state diff of a feeder or RPC document; nil for other files.
     private static func stateDiff(_ file: Fixtures.File) throws -> [String: Any]? {

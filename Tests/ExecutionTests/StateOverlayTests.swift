@@ -63,7 +63,7 @@ struct BrokenState: StateReader {
     ) throws(StateReadError) -> ClassHash { throw .unavailable(code: 5) }
 }
 
-@Suite("State overlays")
+@Suite("State overlays", .serialized)
 struct StateOverlayTests {
     /// One block of random writes, marks, reverts and transaction starts, done in both worlds.
     private static func randomBlock(

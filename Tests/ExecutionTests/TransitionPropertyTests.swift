@@ -1,3 +1,4 @@
+import CairoVM
 import Foundation
 import Primitives
 import StarkField
@@ -8,7 +9,7 @@ import WireCodec
 
 @testable import Execution
 
-@Suite("Properties of blocks")
+@Suite("Properties of blocks", .serialized)
 struct TransitionPropertyTests {
     private static let edges: [UInt128] = [
         0, 1, 2, 1000, TransitionWorld.strk, 999 * TransitionWorld.strk,
@@ -147,8 +148,8 @@ struct TransitionPropertyTests {
         var random = SeededGenerator(seed: 2026)
         let world = try TransitionWorld()
         var executor = try world.executor()
-        let classes = NativeClasses.standard
-        let targets: [(Felt, NativeClass)] = [
+        let classes = TransitionWorld.classes
+        let targets: [(Felt, GenesisClass)] = [
             (world.accounts[0], classes.account), (world.accounts[1], classes.account),
             (WellKnownContracts.strk, classes.token),
             (WellKnownContracts.universalDeployer, classes.deployer),
@@ -175,8 +176,10 @@ struct TransitionPropertyTests {
         var endings: [String: Int] = [:]
         for _ in 0..<4000 {
             let (contract, native) = targets[Int(random.uniform(below: 4))]
-            let entryPoint = native.externals[
-                Int(random.uniform(below: UInt64(native.externals.count)))]
+            guard case .casm(let casm) = native.compiled.code,
+                let externals = casm.entryPoints[.external]
+            else { continue }
+            let entryPoint = externals[Int(random.uniform(below: UInt64(externals.count)))]
             switch random.uniform(below: 3) {
             case 0:
                 do {

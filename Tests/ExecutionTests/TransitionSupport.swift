@@ -2,6 +2,7 @@ import Primitives
 import StarkCurve
 import StarkField
 import StarkHash
+import SystemContracts
 
 @testable import Execution
 
@@ -10,6 +11,8 @@ struct TransitionWorld {
     static let chainID = HashTerms.shortString("SN_TEST")
     static let sequencer: ContractAddress = 0x5e9
     static let strk: UInt128 = 1_000_000_000_000_000_000
+
+    static let classes = SystemContracts.classes
 
     let secrets: [SecretKey]
     let publicKeys: [Felt]
@@ -27,14 +30,19 @@ struct TransitionWorld {
             return secret
         }
         publicKeys = secrets.map(\.publicKey)
-        accounts = publicKeys.map { GenesisState.address(of: $0) }
+        accounts = publicKeys.map(TransitionWorld.address)
         genesis = try GenesisState(
+            classes: TransitionWorld.classes,
             accounts: publicKeys.map {
                 GenesisState.Account(publicKey: $0, balance: U256(low: balance))
             }
         ).stateDiff()
-        view = StateView(committed: EmptyState())
+        view = StateView(committed: ClassTable(TransitionWorld.classes.all))
             .extended(by: StateLayer(height: 0, diff: genesis))
+    }
+
+    static func address(of key: Felt) -> ContractAddress {
+        GenesisState.address(of: key, accountClass: classes.account.classHash)
     }
 
     static func context(
@@ -52,17 +60,19 @@ struct TransitionWorld {
             chainID: chainID, usesStatefulCompression: aliases)
     }
 
-    func executor(_ context: BlockContext? = nil) throws -> BlockExecutor {
+    func executor(
+        _ context: BlockContext? = nil, fastPath: FastPath = TransitionWorld.classes.fastPath
+    ) throws -> BlockExecutor {
         let context = context ?? TransitionWorld.context(height: height)
         let number = context.info.number.rawValue
         return try BlockExecutor(
             context, on: view, oldBlockHash: number >= 10 ? Felt(number) : nil,
-            addresses: addresses)
+            fastPath: fastPath, addresses: addresses)
     }
 
     /// Makes the executed block the state to go on from.
     mutating func advance(_ executor: consuming BlockExecutor) throws -> StateDiff {
-        let height = executor.context.info.number
+        let height = executor.blockContext.info.number
         let block = try executor.finish()
         addresses = block.addresses
         view = view.extended(by: StateLayer(height: height, diff: block.diff))
@@ -105,12 +115,14 @@ struct TransitionWorld {
             signature: [1, 1], nonce: Felt(nonce), resourceBounds: bounds, tip: tip)
     }
 
-    /// With its signature taken as checked: these tests are not about ECDSA.
+    /// Signed, or with a signature that is not the account's.
     func prepared(_ invoke: InvokeTransactionV3, valid: Bool = true) -> PreparedTransaction {
-        var result = PreparedTransaction(.invoke(invoke), chainID: TransitionWorld.chainID)
-        let key = accounts.firstIndex(of: invoke.senderAddress).map { publicKeys[$0] } ?? .zero
-        result.signature = CheckedSignature(publicKey: key, isValid: valid)
-        return result
+        var invoke = invoke
+        if valid, let account = accounts.firstIndex(of: invoke.senderAddress) {
+            let hash = invoke.hash(chainID: TransitionWorld.chainID)
+            invoke.signature = TransitionWorld.sign(hash, secrets[account])
+        }
+        return PreparedTransaction(.invoke(invoke), chainID: TransitionWorld.chainID)
     }
 
     func prepared(
@@ -126,7 +138,7 @@ struct TransitionWorld {
     ) -> DeployAccountTransactionV3 {
         var deployment = DeployAccountTransactionV3(
             contractAddressSalt: secret.publicKey,
-            classHash: NativeClasses.standard.account.classHash,
+            classHash: classes.account.classHash,
             constructorCalldata: [secret.publicKey], signature: [], nonce: .zero,
             resourceBounds: bounds)
         deployment.signature = sign(deployment.hash(chainID: chainID), secret)
@@ -143,7 +155,7 @@ struct TransitionWorld {
     }
 
     static func balance(of account: ContractAddress, in view: StateView) throws -> U256 {
-        let key = StorageAddresses.entry(of: TokenClass.Storage.balances, account)
+        let key = StorageAddresses.entry(of: TokenStorage.balances, account)
         let low = try view.storage(of: WellKnownContracts.strk, at: key)
         let high = try view.storage(
             of: WellKnownContracts.strk, at: StorageAddresses.second(of: key))

@@ -6,7 +6,7 @@ import Testing
 
 @testable import Execution
 
-@Suite("Executing transactions")
+@Suite("Executing transactions", .serialized)
 struct TransitionTests {
     private static let one = U256(low: TransitionWorld.strk)
 
@@ -120,15 +120,15 @@ struct TransitionTests {
                     .transfer(world.accounts[1], U256(low: 0, high: 1)),
                 ]))
         let receipt = try #require(outcome.receipt)
-        func hash(_ native: NativeClass) -> String { PanicText.padded(native.classHash) }
+        func hash(_ made: GenesisClass) -> String { PanicText.padded(made.classHash) }
         let account = PanicText.padded(world.accounts[0])
         let execute = PanicText.padded(selector("__execute__"))
         let accountFrame =
             "(contract address: \(account), class hash: "
-            + "\(hash(NativeClasses.standard.account)), selector: \(execute)):\n"
+            + "\(hash(TransitionWorld.classes.account)), selector: \(execute)):\n"
         let tokenFrame =
             "(contract address: \(PanicText.padded(WellKnownContracts.strk)), class hash: "
-            + "\(hash(NativeClasses.standard.token)), selector: "
+            + "\(hash(TransitionWorld.classes.token)), selector: "
             + "\(PanicText.padded(selector("transfer")))):\n"
         #expect(
             outcome.revertReason == "Transaction execution has failed:\n"
@@ -174,7 +174,7 @@ struct TransitionTests {
             ),
             (
                 TransitionWorld.Call(to: strk, name: "transfer", calldata: [1, 2]),
-                "('Failed to deserialize param #2')"
+                "('Input too short for arguments')"
             ),
             (
                 TransitionWorld.Call(to: strk, name: "transfer", calldata: [1, 2, 3, 4]),
@@ -255,9 +255,6 @@ struct TransitionTests {
             world.invoke(
                 0, nonce: 0, calls, bounds: bounds { $0.l2Gas.maxPricePerUnit = .max })
         ) { if case .balanceTooLow(.max, _) = $0 { true } else { false } }
-        try rejected(world.invoke(0, nonce: 0, calls, tip: .max)) {
-            if case .balanceTooLow = $0 { true } else { false }
-        }
         var reserved = world.invoke(0, nonce: 0, calls)
         reserved.paymasterData = [1]
         try rejected(reserved) { $0 == .reservedFieldInUse }
@@ -274,7 +271,7 @@ struct TransitionTests {
         garbled.calldata = [2, 1]
         try rejected(garbled) {
             if case .validationFailed(let reason) = $0 {
-                reason.contains("('Failed to deserialize param #1')")
+                reason.contains("('Input too short for arguments')")
             } else {
                 false
             }
@@ -312,12 +309,27 @@ struct TransitionTests {
                 == U256(low: 1000 * TransitionWorld.strk - receipt.actualFee))
     }
 
-    @Test("The tip is paid per unit of L2 gas")
+    @Test("The tip is paid per unit of L2 gas where the version has tips, and not before")
     func tip() throws {
         let world = try TransitionWorld()
         let calls = [TransitionWorld.Call.transfer(world.accounts[1], TransitionTests.one)]
-        var plain = try world.executor()
-        var tipped = try world.executor()
+        var old = try world.executor()
+        let free = try #require(
+            try old.execute(world.prepared(0, nonce: 0, calls, tip: .max)).receipt)
+        #expect(
+            free.actualFee
+                == FeeRules.fee(
+                    free.gasConsumed, prices: TransitionWorld.context().info.gasPrices, tip: 0))
+        var context = TransitionWorld.context()
+        context.constants.enablesTip = true
+        var plain = try world.executor(context)
+        var tipped = try world.executor(context)
+        if case .balanceTooLow? = try plain.execute(
+            world.prepared(0, nonce: 0, calls, tip: .max)
+        ).invalidity {
+        } else {
+            Issue.record("a tip that nobody can pay was accepted")
+        }
         let without = try #require(
             try plain.execute(world.prepared(0, nonce: 0, calls)).receipt)
         let with = try #require(
@@ -332,13 +344,8 @@ struct TransitionTests {
         let world = try TransitionWorld()
         let calls = [TransitionWorld.Call.transfer(world.accounts[1], TransitionTests.one)]
         var measured = try world.executor()
-        let (receipt, cost) = try {
-            guard
-                case .included(let receipt, let cost) = try measured.execute(
-                    world.prepared(0, nonce: 0, calls))
-            else { throw TransitionFailure.notIncluded }
-            return (receipt, cost)
-        }()
+        let receipt = try #require(
+            try measured.execute(world.prepared(0, nonce: 0, calls)).receipt)
         let used = receipt.gasConsumed.l2Gas
         // Enough to run but not to pay for events and the system's part.
         var bounds = TransitionWorld.bounds
@@ -352,12 +359,12 @@ struct TransitionTests {
             outcome.receipt?.actualFee
                 == UInt128(used - 1) * 2 + UInt128(receipt.gasConsumed.l1DataGas) * 3)
         #expect(outcome.receipt?.events.count == 1)
-        // Too little even to run: out of gas inside.
+        // Too little even to run: out of steps inside.
         let many = Array(repeating: calls[0], count: 40)
-        bounds.l2Gas.maxAmount = cost.computation * 2 + 400_000
+        bounds.l2Gas.maxAmount = used * 2
         executor = try world.executor()
         outcome = try executor.execute(world.prepared(0, nonce: 0, many, bounds: bounds))
-        #expect(outcome.revertReason?.contains("('Out of gas')") == true)
+        #expect(outcome.revertReason?.contains("RunResources has no remaining steps") == true)
         #expect(
             try #require(outcome.receipt).actualFee
                 <= FeeRules.maximumFee(bounds, tip: 0))
@@ -390,7 +397,7 @@ struct TransitionTests {
         #expect(try world.balance(of: world.accounts[1]) == all)
     }
 
-    @Test("A transaction emits 999 events and the fee's, and with one more it reverts")
+    @Test("A transaction emits a thousand events and the fee's, and with one more it reverts")
     func eventLimit() throws {
         var world = try TransitionWorld()
         let approve = TransitionWorld.Call(
@@ -400,13 +407,15 @@ struct TransitionTests {
         var executor = try world.executor()
         let full = try executor.execute(
             world.prepared(
-                0, nonce: 0, Array(repeating: approve, count: 999), bounds: bounds))
+                0, nonce: 0, Array(repeating: approve, count: 1000), bounds: bounds))
         #expect(full.receipt?.executionStatus == .succeeded)
-        #expect(full.receipt?.events.count == Limits.events)
+        #expect(full.receipt?.events.count == 1001)
         let tooMany = try executor.execute(
             world.prepared(
-                0, nonce: 1, Array(repeating: approve, count: 1000), bounds: bounds))
-        #expect(tooMany.revertReason?.contains("maximum number of events, 999") == true)
+                0, nonce: 1, Array(repeating: approve, count: 1001), bounds: bounds))
+        #expect(
+            tooMany.revertReason?.contains(
+                "Exceeded the maximum number of events, number events: 1001") == true)
         #expect(tooMany.receipt?.events.count == 1)
         #expect(try world.advance(executor).nonces.map(\.nonce) == [2])
     }
@@ -433,5 +442,3 @@ struct TransitionTests {
                     address: 1, entries: [StorageEntry(key: 0, value: 10)]))
     }
 }
-
-enum TransitionFailure: Error { case notIncluded }

@@ -27,6 +27,7 @@ extension FuzzTarget {
         case .transaction: Samples.transactions.map { $0.encoded() }
         case .program: Samples.programs.map { Array($0.utf8) }
         case .machine: Samples.machines
+        case .execution: ExecutionRun.seeds
         case .sierra: Samples.sierraClasses.map { Array($0.utf8) }
         case .cairo0: Samples.deprecatedClasses.map { Array($0.utf8) }
         case .packedJSON: Samples.packed

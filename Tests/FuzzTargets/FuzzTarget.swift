@@ -33,6 +33,8 @@ package enum FuzzTarget: String, CaseIterable, Sendable {
     case program
     /// Programs as the machine runs them, by the run loop and by its plain twin.
     case machine
+    /// Classes as contracts run them, with system calls.
+    case execution
     /// Sierra classes in the forms of RPC and of compilers.
     case sierra
     /// Classes of Cairo 0.
@@ -52,6 +54,7 @@ package enum FuzzTarget: String, CaseIterable, Sendable {
         case .transaction: Self.transaction(bytes)
         case .program: Self.program(bytes)
         case .machine: MachineRun.run(bytes)
+        case .execution: ExecutionRun.run(bytes)
         case .sierra:
             Self.packed(bytes, SierraClass.Limits().json) { value throws(ClassError) in
                 try SierraClass(value).hash
@@ -104,7 +107,14 @@ package enum FuzzTarget: String, CaseIterable, Sendable {
         for value in values {
             _ = try? Decode.invoke(value)
             _ = try? Decode.deployAccount(value)
+            _ = try? Decode.declare(value)
             _ = try? Decode.estimated(value)
+            _ = try? Decode.messageFromL1(value)
+            _ = try? Decode.l1TransactionHash(value)
+            _ = try? Decode.simulationFlags(value)
+            _ = try? Decode.storageProofRequest(
+                classes: value, contracts: nil, slots: value, limits: RPCLimits())
+            _ = RenderedCasm(value)
             _ = try? Decode.blockID(value)
             _ = try? Decode.felt(value, "felt")
             _ = try? Decode.unsigned(value, "number")

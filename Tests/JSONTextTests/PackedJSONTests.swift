@@ -148,6 +148,24 @@ struct PackedJSONTests {
         #expect(same(try PackedJSON.decode(PackedJSON.encode(outer)), outer))
     }
 
+    @Test("What is in a text counts by the format's limits, not by those of the value around it")
+    func textLimits() throws {
+        let inner = JSONValue.array((0..<40).map { _ in .array([.array([])]) })
+        let text = String(decoding: inner.utf8(.compact), as: UTF8.self)
+        let value = JSONValue.array([.string(text)])
+        let encoding = PackedJSON.encode(value)
+        #expect(encoding[1] == 0xdf)
+        var limits = JSONLimits()
+        limits.depth = 1
+        limits.values = 2
+        limits.textBytes = text.utf8.count
+        #expect(same(try PackedJSON.decode(encoding, limits: limits), value))
+        limits.textBytes -= 1
+        #expect(throws: PackedJSONError.tooMuchText(at: 1)) {
+            try PackedJSON.decode(encoding, limits: limits)
+        }
+    }
+
     static let refused: [(PackedJSONError, [UInt8])] = [
         (.unexpectedEnd, []), (.unexpectedEnd, [0x40]), (.unexpectedEnd, [0xd4, 8, 0xf4]),
         (.trailingBytes(at: 1), [0xf4, 0xf4]), (.notCanonical(at: 0), [0x60, 0x20, 0x3f]),

@@ -48,7 +48,7 @@ struct DispatcherTests {
         (#"{"jsonrpc":"2.0","method":"starknet_chainId","params":null,"id":1}"#, -32600),
         (#"{"jsonrpc":"2.0","method":"chainId","id":1}"#, -32601),
         (#"{"jsonrpc":"2.0","method":"","id":1}"#, -32601),
-        (#"{"jsonrpc":"2.0","method":"starknet_traceTransaction","id":1}"#, -32601),
+        (#"{"jsonrpc":"2.0","method":"starknet_unsubscribe","id":1}"#, -32601),
         (#"{"jsonrpc":"2.0","method":"starknet_chainId","params":[1],"id":1}"#, -32602),
         (#"{"jsonrpc":"2.0","method":"starknet_chainId","params":{"a":1},"id":1}"#, -32602),
     ]
@@ -62,8 +62,8 @@ struct DispatcherTests {
 
     @Test("a method of the specification that is not offered is refused with the reason")
     func notOffered() async throws {
-        let answer = try await harness.call("starknet_getStorageProof")
-        #expect(answer["error"]?["message"]?.text?.contains("storage proofs") == true)
+        let answer = try await harness.call("starknet_subscribeNewHeads")
+        #expect(answer["error"]?["message"]?.text?.contains("subscriptions") == true)
         #expect(code(try await harness.call("starknet_getFoo")) == -32601)
     }
 
@@ -146,6 +146,7 @@ struct DispatcherTests {
         (.call, #"[[], "latest"]"#), (.call, #"[{"contract_address": "0x1"}, "latest"]"#),
         (.estimateFee, #"[{}, [], "latest"]"#), (.estimateFee, #"[[1], [], "latest"]"#),
         (.estimateFee, #"[[{"type": "DECLARE"}], [], "latest"]"#),
+        (.estimateFee, "[[\(Sample.declare.replacing("0.1.0", with: "0.2.0"))], [], \"latest\"]"),
         (.estimateFee, #"[[{"type": "L1_HANDLER"}], [], "latest"]"#),
         (.estimateFee, #"[[], ["SKIP_FEE_CHARGE"], "latest"]"#),
         (
@@ -157,6 +158,33 @@ struct DispatcherTests {
         (.events, #"[{"chunk_size": 1, "from_block": 1}]"#), (.events, "[[]]"),
         (.addInvoke, "[\(Sample.deployAccount)]"), (.addDeployAccount, "[\(Sample.invoke)]"),
         (.addInvoke, "[{}]"), (.addInvoke, "[\(Sample.invoke), 1]"),
+        (.addDeclare, "[\(Sample.invoke)]"), (.addDeclare, "[{}]"),
+        (.addDeclare, "[\(Sample.declare.replacing(#""0xa""#, with: #""0xq""#))]"),
+        (.addDeclare, "[\(Sample.declare.replacing(#""L1_HANDLER": []"#, with: #""L2": []"#))]"),
+        (.addDeclare, "[\(Sample.declare.replacing(#""abi": "#, with: #""abi": 1, "x": "#))]"),
+        (
+            .addDeclare,
+            "[\(Sample.declare.replacing(#""0x6", "0x0", "0x2", "0xa""#, with: #""0x6""#))]"
+        ),
+        (.simulate, #"["latest", [], ["SKIP_NOTHING"]]"#), (.simulate, #"["latest", []]"#),
+        (.simulate, #"["latest", [{"type": "L1_HANDLER"}], []]"#),
+        (.simulate, #"["latest", {}, []]"#), (.simulate, #"["latest", [], "SKIP_VALIDATE"]"#),
+        (.traceBlock, #"["pre_confirmed"]"#), (.traceBlock, #"["latest", ["SKIP_VALIDATE"]]"#),
+        (.traceTransaction, "[]"), (.traceTransaction, #"["0x1", []]"#),
+        (.storageProof, #"["pre_confirmed"]"#), (.storageProof, #"["latest", "0x1"]"#),
+        (.storageProof, #"["latest", [], ["0x8\#(String(repeating: "0", count: 62))"]]"#),
+        (.storageProof, #"["latest", [], [], [{"contract_address": "0x1"}]]"#),
+        (.storageProof, #"["latest", [], [], [{"storage_keys": []}]]"#),
+        (.storageProof, #"["latest", [], [], ["0x1"]]"#),
+        (.messagesStatus, #"["1"]"#), (.messagesStatus, #"["0x"]"#), (.messagesStatus, "[1]"),
+        (.messagesStatus, #"["0x1\#(String(repeating: "0", count: 64))"]"#),
+        (.messagesStatus, #"["0xfg"]"#), (.messagesStatus, #"["0x+1"]"#),
+        (.estimateMessageFee, #"[{}, "latest"]"#),
+        (
+            .estimateMessageFee,
+            "[\(Sample.messageFromL1.replacing("0x00", with: "0x100")), \"latest\"]"
+        ),
+        (.compiledClass, #"["0x1", "latest"]"#), (.compiledClass, "[]"),
     ]
 
     @Test("parameters that are wrong are refused as such", arguments: refusedParameters)
@@ -168,7 +196,7 @@ struct DispatcherTests {
     func incompleteTransactions() async throws {
         for (method, text) in [
             (StarknetMethod.addInvoke, Sample.invoke),
-            (.addDeployAccount, Sample.deployAccount),
+            (.addDeployAccount, Sample.deployAccount), (.addDeclare, Sample.declare),
         ] {
             let value = try JSONParser.parse(Array(text.utf8))
             for member in try #require(value.members) {

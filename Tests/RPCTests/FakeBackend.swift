@@ -1,11 +1,13 @@
 import Execution
+import JSONText
 import Primitives
 import RPC
 import StarkField
+import StateTrie
 import Synchronization
 
-/// A node for tests: a short chain in memory, with a deployment, transfers, a reverted call, events
-/// and a message to L1; a pool; and failures on demand.
+/// A node for tests: a short chain in memory, with a deployment, a declaration, messages in both
+/// directions, transfers, a reverted call and events; a pool; and failures on demand.
 final class FakeBackend: RPCBackend {
     let chainID = Felt(0x50_5259_5441_4e59)
     let blocks: [RPCBlock]
@@ -19,7 +21,10 @@ final class FakeBackend: RPCBackend {
         var admission: RPCAdmissionFailure?
         var sync: RPCSyncStatus?
         var health = FakeBackend.soundReport
-        var submitted: [Transaction] = []
+        var submitted: [RPCNewTransaction] = []
+        var simulated: [RPCNewTransaction] = []
+        var estimatedMessages: [L1HandlerTransaction] = []
+        var proofRequests: [RPCStorageProofRequest] = []
         /// How many transactions each call handed over.
         var handedOver: [Int] = []
         var isSilent = false
@@ -31,6 +36,8 @@ final class FakeBackend: RPCBackend {
     static let other = Felt(0xacc0_0002)
     static let accountClass = Felt(0xc1a5_5001)
     static let tokenClass = Felt(0xc1a5_5002)
+    /// Of Cairo 0.
+    static let oldClass = Felt(0xc1a5_5003)
     static let transferSelector = Felt(0x83af_d3f4)
 
     static let soundReport = HealthReport(
@@ -41,7 +48,11 @@ final class FakeBackend: RPCBackend {
     init() {
         let bodies: [[(Transaction, TransactionReceipt)]] = [
             [],
-            [Sample.deployment(hash: 0x1001)],
+            [
+                Sample.deployment(hash: 0x1001), Sample.declaration(hash: 0x1002),
+                Sample.message(hash: 0x1003),
+                Sample.message(hash: 0x1004, revert: "No such handler"),
+            ],
             [
                 Sample.transfer(nonce: 1, hash: 0x2001, events: 2),
                 Sample.transfer(nonce: 2, hash: 0x2002, events: 0, revert: "Insufficient balance"),
@@ -63,7 +74,10 @@ final class FakeBackend: RPCBackend {
     func report(_ health: HealthReport) { behaviour.withLock { $0.health = health } }
     /// Makes `health` wait at the gate too.
     func fallSilent() { behaviour.withLock { $0.isSilent = true } }
-    var submitted: [Transaction] { behaviour.withLock { $0.submitted } }
+    var submitted: [RPCNewTransaction] { behaviour.withLock { $0.submitted } }
+    var simulated: [RPCNewTransaction] { behaviour.withLock { $0.simulated } }
+    var estimatedMessages: [L1HandlerTransaction] { behaviour.withLock { $0.estimatedMessages } }
+    var proofRequests: [RPCStorageProofRequest] { behaviour.withLock { $0.proofRequests } }
     var handedOver: [Int] { behaviour.withLock { $0.handedOver } }
 
     private func check() throws(RPCFailure) {
@@ -140,17 +154,98 @@ final class FakeBackend: RPCBackend {
         hash: ClassHash, at id: BlockID
     ) async throws(RPCFailure) -> RPCContractClass {
         _ = try index(id)
-        guard hash == FakeBackend.tokenClass || hash == FakeBackend.accountClass else {
-            throw .classHashNotFound
+        switch hash {
+        case FakeBackend.tokenClass, FakeBackend.accountClass: return .sierra(Sample.sierra)
+        case FakeBackend.oldClass: return .deprecated(Sample.deprecatedClass)
+        default: throw .classHashNotFound
         }
-        return RPCContractClass(
-            sierraProgram: [Felt(1), Felt(6)],
-            constructors: [RPCEntryPoint(selector: Felt(0x28ff), functionIndex: 2)],
-            externals: [
-                RPCEntryPoint(selector: FakeBackend.transferSelector, functionIndex: 0),
-                RPCEntryPoint(selector: Felt(0x99cd), functionIndex: 1),
-            ],
-            abi: Sample.abi)
+    }
+
+    func compiledClass(hash: ClassHash) async throws(RPCFailure) -> JSONValue {
+        try check()
+        switch hash {
+        case FakeBackend.tokenClass, FakeBackend.accountClass: return Sample.casm
+        case Felt(0xbad): return .object([JSONMember("bytecode", .array([.number("1")]))])
+        default: throw .classHashNotFound
+        }
+    }
+
+    func storageProof(
+        _ request: RPCStorageProofRequest, at id: BlockID
+    ) async throws(RPCFailure) -> RPCStorageProof {
+        let block = blocks[try index(id)]
+        behaviour.withLock { $0.proofRequests.append(request) }
+        return RPCStorageProof(
+            blockHash: block.header.hash, classesRoot: Felt(0xc1), contractsRoot: Felt(0xc0),
+            classes: request.classHashes.isEmpty ? [] : Sample.proof,
+            contracts: request.contracts.isEmpty ? [] : Sample.proof,
+            leaves: request.contracts.map { contract in
+                isDeployed(contract)
+                    ? ContractRecord(
+                        classHash: FakeBackend.tokenClass, storageRoot: Felt(5), nonce: Felt(8))
+                    : ContractRecord()
+            },
+            slots: request.slots.map { $0.keys.isEmpty ? [] : Sample.proof })
+    }
+
+    func messageStatuses(
+        l1TransactionHash hash: Digest
+    ) async throws(RPCFailure) -> [RPCMessageStatus]? {
+        try check()
+        guard hash == Digest(1 << 63, 0, 0, 0xe7) else { return nil }
+        return [0x1003, 0x1004].compactMap { (number: UInt64) in
+            guard
+                let receipt = blocks[1].receipts.first(where: { $0.transactionHash == Felt(number) }
+                )
+            else { return nil }
+            return RPCMessageStatus(
+                transactionHash: Felt(number), finality: .acceptedOnL1,
+                execution: receipt.executionStatus)
+        }
+    }
+
+    func estimateMessageFee(
+        of message: L1HandlerTransaction, at id: BlockID
+    ) async throws(RPCFailure) -> RPCFeeEstimate {
+        _ = try index(id)
+        guard isDeployed(message.contractAddress) else { throw .contractNotFound }
+        behaviour.withLock { $0.estimatedMessages.append(message) }
+        return Sample.estimate(.wei)
+    }
+
+    func simulate(
+        _ transactions: [RPCBroadcastedTransaction], _ flags: RPCSimulationFlags, at id: BlockID
+    ) async throws(RPCFailure) -> RPCSimulation {
+        _ = try index(id)
+        behaviour.withLock { $0.simulated += transactions.map(\.transaction) }
+        return RPCSimulation(
+            results: transactions.map { sent in
+                var trace = Sample.trace(of: sent.transaction)
+                if flags.contains(.skipValidate) { trace.validation = nil }
+                if flags.contains(.skipFeeCharge) { trace.feeTransfer = nil }
+                return RPCSimulation.Result(trace: trace, fee: Sample.estimate(.fri))
+            },
+            initialReads: flags.contains(.returnInitialReads) ? Sample.reads : nil)
+    }
+
+    func trace(transactionHash hash: Felt) async throws(RPCFailure) -> RPCTraceLookup? {
+        if hash == Felt(0x9003) { return .rejected }
+        guard let record = try await transaction(hash: hash) else { return nil }
+        guard let inclusion = record.inclusion else { return .received }
+        return .executed(Sample.trace(of: record.transaction, inclusion.receipt))
+    }
+
+    func traces(at id: BlockID, initialReads: Bool) async throws(RPCFailure) -> RPCBlockTraces {
+        let block = blocks[try index(id)]
+        return RPCBlockTraces(
+            traces: zip(block.transactions, block.receipts).map { transaction, receipt in
+                RPCBlockTraces.Entry(
+                    transactionHash: receipt.transactionHash,
+                    trace: Sample.trace(of: transaction, receipt))
+            },
+            // The first blocks stand for those that could not be run again.
+            initialReads: initialReads && block.header.header.info.number > Height(0)
+                ? Sample.reads : nil)
     }
 
     func transaction(hash: Felt) async throws(RPCFailure) -> RPCTransactionRecord? {
@@ -191,17 +286,25 @@ final class FakeBackend: RPCBackend {
     ) async throws(RPCFailure) -> [RPCFeeEstimate] {
         _ = try index(id)
         return transactions.map { _ in
-            RPCFeeEstimate(
-                gas: GasVector(l1Gas: 0, l1DataGas: 128, l2Gas: skipValidate ? 900 : 1_000_000),
-                prices: Sample.prices, overallFee: 12_345_678_901_234_567_890)
+            var estimate = Sample.estimate(.fri)
+            if skipValidate { estimate.gas.l2Gas = 900 }
+            return estimate
         }
+    }
+
+    /// The index of a block, or of where it would be.
+    private func place(_ id: BlockID) throws(RPCFailure) -> Int {
+        if case .number(let number) = id, number.rawValue >= UInt64(blocks.count) {
+            return Int(clamping: number.rawValue)
+        }
+        return try index(id)
     }
 
     func events(
         matching filter: RPCEventFilter, from cursor: RPCEventCursor?, limit: Int
     ) async throws(RPCFailure) -> RPCEventPage {
-        let first = try filter.fromBlock.map { id throws(RPCFailure) in try index(id) } ?? 0
-        let last = try index(filter.toBlock ?? .latest)
+        let first = try place(filter.fromBlock ?? .number(Height(0)))
+        let last = min(try place(filter.toBlock ?? .latest), blocks.count - 1)
         var found: [RPCEmittedEvent] = []
         guard first <= last else { return RPCEventPage(events: [], next: nil) }
         for number in first...last {
@@ -227,7 +330,9 @@ final class FakeBackend: RPCBackend {
 
     func syncing() async throws(RPCFailure) -> RPCSyncStatus? { behaviour.withLock { $0.sync } }
 
-    func submit(_ transactions: [Transaction]) async -> [Result<Felt, RPCAdmissionFailure>] {
+    func submit(
+        _ transactions: [RPCNewTransaction]
+    ) async -> [Result<Felt, RPCAdmissionFailure>] {
         behaviour.withLock { $0.handedOver.append(transactions.count) }
         var verdicts: [Result<Felt, RPCAdmissionFailure>] = []
         for transaction in transactions {
@@ -240,7 +345,7 @@ final class FakeBackend: RPCBackend {
         return verdicts
     }
 
-    func submit(_ transaction: Transaction) async throws(RPCAdmissionFailure) -> Felt {
+    func submit(_ transaction: RPCNewTransaction) async throws(RPCAdmissionFailure) -> Felt {
         let refusal = behaviour.withLock { behaviour -> RPCAdmissionFailure? in
             if behaviour.admission == nil { behaviour.submitted.append(transaction) }
             return behaviour.admission

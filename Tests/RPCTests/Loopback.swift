@@ -140,7 +140,7 @@ func onThread<Value: Sendable>(
 /// A server on a free port of this machine over the fake chain, for the time of `body`. Returns
 /// when the server has shut down.
 func withServer<Value: Sendable>(
-    limits: RPCLimits = RPCLimits(), backend: FakeBackend = FakeBackend(),
+    limits: RPCLimits = .patient, backend: FakeBackend = FakeBackend(),
     _ body: @Sendable (TestServer) async throws -> Value
 ) async throws -> Value {
     let registry = PrometheusRegistry()

@@ -31,6 +31,9 @@ struct OpenRPC: Sendable, CustomStringConvertible {
         $0.version.hasPrefix("0.10.") && !$0.version.contains("-")
     }
 
+    /// Whether parameters that came after 0.10.0 are known.
+    var isNewer: Bool { version != "0.10.0" }
+
     private init(folder: String, files: [Fixtures.File]) throws {
         var limits = JSONLimits()
         limits.depth = 200

@@ -1,7 +1,9 @@
 import Execution
+import JSONText
 import Primitives
-import RPC
 import StarkField
+
+@testable import RPC
 
 /// Transactions, blocks and request texts of the fake chain.
 enum Sample {
@@ -50,6 +52,34 @@ enum Sample {
             TransactionReceipt(
                 transactionHash: Felt(hash), actualFee: 0, executionStatus: .succeeded,
                 events: [], gasConsumed: .zero)
+        )
+    }
+
+    static func declaration(hash: UInt64) -> (Transaction, TransactionReceipt) {
+        let declare = DeclareTransactionV3(
+            senderAddress: FakeBackend.account, classHash: FakeBackend.tokenClass,
+            compiledClassHash: Felt(0xca5), signature: [Felt(3)], nonce: Felt(1),
+            resourceBounds: bounds)
+        return (
+            .declare(Declaration(transaction: declare, sierra: [0xfd], casm: [0xfd])),
+            TransactionReceipt(
+                transactionHash: Felt(hash), actualFee: 77, executionStatus: .succeeded,
+                events: [], gasConsumed: GasVector(l1Gas: 0, l1DataGas: 192, l2Gas: 1_575_437_440))
+        )
+    }
+
+    static func message(
+        hash: UInt64, revert: String? = nil
+    ) -> (Transaction, TransactionReceipt) {
+        let message = L1HandlerTransaction(
+            contractAddress: FakeBackend.token, entryPointSelector: FakeBackend.transferSelector,
+            calldata: [Felt(0xe7e7), Felt(4), Felt(5)], nonce: Felt(775_628))
+        return (
+            .l1Handler(message),
+            TransactionReceipt(
+                transactionHash: Felt(hash), actualFee: 0,
+                executionStatus: revert.map { .reverted(reason: $0) } ?? .succeeded, events: [],
+                gasConsumed: GasVector(l1Gas: 16_023, l1DataGas: 0, l2Gas: 187_190))
         )
     }
 

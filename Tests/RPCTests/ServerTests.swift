@@ -9,7 +9,7 @@ import Testing
 @testable import RPC
 
 /// Real HTTP on a loopback port.
-@Suite(.timeLimit(.minutes(2)))
+@Suite(.timeLimit(.minutes(10)))
 struct ServerTests {
     private static let chainID = Harness.request("starknet_chainId", "[]")
     private static let call = Harness.request(
@@ -87,7 +87,9 @@ struct ServerTests {
         (String(repeating: "{\"a\":", count: 100_000), 400, -32700),
         ("[" + String(repeating: "0,", count: 400_000) + "0]", 400, -32700),
         (String(repeating: "9", count: 1 << 20), 400, -32700),
-        (String(repeating: "x", count: (1 << 20) + 1), 413, -32600),
+        (String(repeating: "x", count: (1 << 20) + 1), 400, -32700),
+        ("[" + String(repeating: "0,", count: 900_000) + "0]", 400, -32700),
+        (String(repeating: "x", count: RPCLimits().bodyBytes + 1), 413, -32600),
         (
             "[" + Array(repeating: chainID, count: 51).joined(separator: ",") + "]", 400, -32600
         ),
@@ -196,7 +198,7 @@ struct ServerTests {
 
     @Test("a request above the limit in flight is refused at once, and served once there is room")
     func concurrency() async throws {
-        var limits = RPCLimits()
+        var limits = RPCLimits.patient
         limits.concurrentRequests = 2
         try await withServer(limits: limits) { server in
             server.backend.gate.close()
@@ -215,9 +217,34 @@ struct ServerTests {
         }
     }
 
+    @Test("requests with large bodies have a maximum of their own")
+    func largeRequests() async throws {
+        var limits = RPCLimits.patient
+        limits.smallBodyBytes = 500
+        limits.concurrentLargeRequests = 1
+        try await withServer(limits: limits) { server in
+            let large = ServerTests.call + String(repeating: " ", count: 500)
+            server.backend.gate.close()
+            async let first = server.post(large)
+            await server.backend.gate.arrival(of: 1)
+            let second = try #require(try await server.post(large))
+            #expect(second.status == 503)
+            #expect(second.code == -32005)
+            #expect(try await server.post(ServerTests.chainID)?.status == 200)
+            server.backend.gate.open()
+            #expect(try await first?.status == 200)
+            // A place is given back when the work has ended, which may be after its answer.
+            var status: Int?
+            for _ in 0..<1000 where status != 200 {
+                status = try await server.post(large)?.status
+            }
+            #expect(status == 200)
+        }
+    }
+
     @Test("a call that takes too long is answered with an error and keeps its place until it ends")
     func timeout() async throws {
-        var limits = RPCLimits()
+        var limits = RPCLimits.patient
         limits.answerMilliseconds = 20
         limits.concurrentRequests = 1
         try await withServer(limits: limits) { server in
@@ -238,7 +265,7 @@ struct ServerTests {
 
     @Test("bodies in flight share a maximum of bytes")
     func pendingBodies() async throws {
-        var limits = RPCLimits()
+        var limits = RPCLimits.patient
         limits.pendingBodyBytes = 1000
         try await withServer(limits: limits) { server in
             let body = ServerTests.chainID + String(repeating: " ", count: 1000)
@@ -256,7 +283,7 @@ struct ServerTests {
 
     @Test("a client that does not finish its request is cut off", arguments: unfinished)
     func slowClients(_ start: String) async throws {
-        var limits = RPCLimits()
+        var limits = RPCLimits.patient
         limits.idleMilliseconds = 50
         try await withServer(limits: limits) { server in
             let port = server.port
@@ -271,7 +298,7 @@ struct ServerTests {
 
     @Test("a client that goes on sending bytes without an end is cut off like one that sends none")
     func tricklingClient() async throws {
-        var limits = RPCLimits()
+        var limits = RPCLimits.patient
         limits.idleMilliseconds = 100
         limits.bodyBytes = 1 << 30
         try await withServer(limits: limits) { server in
@@ -327,7 +354,7 @@ struct ServerTests {
 
     @Test("a node that does not answer looks neither healthy nor well")
     func silence() async throws {
-        var limits = RPCLimits()
+        var limits = RPCLimits.patient
         limits.probeMilliseconds = 20
         try await withServer(limits: limits) { server in
             server.backend.gate.close()

@@ -8,146 +8,6 @@ import Testing
 
 @testable import RPC
 
-/// A request whose result is checked against the documents.
-struct Question: Sendable, CustomStringConvertible {
-    let method: StarknetMethod
-    /// The named parameters, as JSON texts.
-    let parameters: [(name: String, value: String)]
-    /// Known to 0.10.3, not yet to 0.10.0.
-    let isNewer: Bool
-
-    init(
-        _ method: StarknetMethod, _ parameters: [(name: String, value: String)] = [],
-        isNewer: Bool = false
-    ) {
-        self.method = method
-        self.parameters = parameters
-        self.isNewer = isNewer
-    }
-
-    var named: String {
-        "{" + parameters.map { "\"\($0.name)\": \($0.value)" }.joined(separator: ", ") + "}"
-    }
-    var positional: String { "[" + parameters.map(\.value).joined(separator: ", ") + "]" }
-    var description: String { "\(method.rawValue) \(positional.prefix(80))" }
-
-    private static let blocks = [
-        #""latest""#, #""pre_confirmed""#, #""l1_accepted""#, #"{"block_number": 0}"#,
-        #"{"block_number": 2}"#, #"{"block_hash": "0xb10c0001"}"#,
-    ]
-    private static let flags = #"["INCLUDE_PROOF_FACTS"]"#
-    private static let account = #""0xacc00001""#
-
-    static let all: [Question] = chain + blockwise + state + transactions + events + writes
-
-    private static let chain: [Question] = [
-        .init(.specVersion), .init(.chainID), .init(.blockNumber), .init(.blockHashAndNumber),
-        .init(.syncing),
-    ]
-
-    private static let blockwise: [Question] = blocks.flatMap { block in
-        [
-            .init(.blockWithTransactionHashes, [("block_id", block)]),
-            .init(.blockWithTransactions, [("block_id", block)]),
-            .init(.blockWithReceipts, [("block_id", block)]),
-            .init(
-                .blockWithTransactions, [("block_id", block), ("response_flags", flags)],
-                isNewer: true),
-            .init(
-                .blockWithReceipts, [("block_id", block), ("response_flags", flags)],
-                isNewer: true),
-            .init(.blockTransactionCount, [("block_id", block)]),
-            .init(.stateUpdate, [("block_id", block)]),
-            .init(
-                .stateUpdate, [("block_id", block), ("contract_addresses", "[\(account)]")],
-                isNewer: true),
-            .init(.nonce, [("block_id", block), ("contract_address", account)]),
-            .init(.classHashAt, [("block_id", block), ("contract_address", account)]),
-            .init(.classAt, [("block_id", block), ("contract_address", account)]),
-        ]
-    }
-
-    private static let state: [Question] = [
-        .init(.contractClass, [("block_id", blocks[0]), ("class_hash", #""0xc1a55002""#)]),
-        .init(
-            .storageAt,
-            [("contract_address", account), ("key", #""0x7ff""#), ("block_id", blocks[0])]),
-        .init(
-            .storageAt,
-            [
-                ("contract_address", account), ("key", #""0x1""#), ("block_id", blocks[0]),
-                ("response_flags", #"["INCLUDE_LAST_UPDATE_BLOCK"]"#),
-            ], isNewer: true),
-        .init(
-            .call,
-            [
-                (
-                    "request",
-                    #"{"contract_address": "0x4718f5a0", "entry_point_selector": "0x83afd3f4","#
-                        + #" "calldata": ["0x7", "0x0"]}"#
-                ), ("block_id", blocks[1]),
-            ]),
-        .init(
-            .estimateFee,
-            [
-                (
-                    "request",
-                    "[\(Sample.query(Sample.invoke)), \(Sample.query(Sample.deployAccount)),"
-                        + "\(Sample.invoke)]"
-                ), ("simulation_flags", #"["SKIP_VALIDATE"]"#), ("block_id", blocks[0]),
-            ]),
-        .init(
-            .estimateFee,
-            [("request", "[]"), ("simulation_flags", "[]"), ("block_id", blocks[0])]),
-    ]
-
-    private static let transactions: [Question] =
-        ["0x1001", "0x2001", "0x2002", "0x3004"]
-        .flatMap { hash in
-            [
-                .init(.transactionByHash, [("transaction_hash", "\"\(hash)\"")]),
-                .init(
-                    .transactionByHash,
-                    [("transaction_hash", "\"\(hash)\""), ("response_flags", flags)],
-                    isNewer: true),
-                .init(.transactionReceipt, [("transaction_hash", "\"\(hash)\"")]),
-                .init(.transactionStatus, [("transaction_hash", "\"\(hash)\"")]),
-            ]
-        } + [
-            .init(.transactionByHash, [("transaction_hash", #""0x9001""#)]),
-            .init(.transactionStatus, [("transaction_hash", #""0x9001""#)]),
-            .init(.transactionStatus, [("transaction_hash", #""0x9002""#)]),
-            .init(.transactionByBlockAndIndex, [("block_id", blocks[4]), ("index", "1")]),
-            .init(
-                .transactionByBlockAndIndex,
-                [("block_id", blocks[4]), ("index", "1"), ("response_flags", flags)],
-                isNewer: true),
-        ]
-
-    private static let events: [Question] = [
-        .init(.events, [("filter", #"{"chunk_size": 100}"#)]),
-        .init(.events, [("filter", #"{"chunk_size": 2, "from_block": {"block_number": 0}}"#)]),
-        .init(
-            .events,
-            [
-                (
-                    "filter",
-                    #"{"chunk_size": 9, "from_block": {"block_number": 1}, "to_block": "latest","#
-                        + #" "address": "0x4718f5a0", "keys": [["0x99cd"], [], []]}"#
-                )
-            ]),
-        .init(
-            .events,
-            [("filter", #"{"chunk_size": 9, "address": ["0x4718f5a0", "0x1"], "keys": []}"#)],
-            isNewer: true),
-    ]
-
-    private static let writes: [Question] = [
-        .init(.addInvoke, [("invoke_transaction", Sample.invoke)]),
-        .init(.addDeployAccount, [("deploy_account_transaction", Sample.deployAccount)]),
-    ]
-}
-
 @Suite(.enabled(if: Fixtures.has("openrpc"), Comment(rawValue: Fixtures.absence(of: "openrpc"))))
 struct SpecificationTests {
     @Test("every document of the index belongs to a specification whose references all resolve")
@@ -164,23 +24,28 @@ struct SpecificationTests {
         #expect(!OpenRPC.current.isEmpty)
     }
 
-    @Test("every method is either offered or named as not offered, in every current document")
+    @Test("every method of every current document is offered, but for those of the WebSocket's")
     func methodList() {
         for specification in OpenRPC.current {
+            var names: Set<String> = []
             for document in specification.documents.values {
-                for method in OpenRPC.methods(of: document) {
-                    guard let name = method["name"]?.text else { continue }
+                let methods = OpenRPC.methods(of: document).compactMap { $0["name"]?.text }
+                let isWebSocket = methods.contains("starknet_unsubscribe")
+                for name in methods {
+                    names.insert(name)
                     // What a node sends by itself is no method to call.
                     if name.hasPrefix("starknet_subscription") { continue }
-                    let isKnown =
-                        StarknetMethod(rawValue: name) != nil
-                        || StarknetMethod.notOffered[name] != nil
-                    #expect(isKnown, "\(name) in \(specification)")
+                    if isWebSocket {
+                        #expect(StarknetMethod.notOffered[name] != nil, "\(name)")
+                    } else {
+                        #expect(
+                            StarknetMethod(rawValue: name) != nil, "\(name) in \(specification)")
+                        #expect(StarknetMethod.notOffered[name] == nil, "\(name)")
+                    }
                 }
             }
-            for method in StarknetMethod.allCases {
-                #expect(specification.method(method.rawValue) != nil)
-            }
+            for method in StarknetMethod.allCases { #expect(names.contains(method.rawValue)) }
+            #expect(names.isSuperset(of: StarknetMethod.notOffered.keys))
         }
     }
 
@@ -237,11 +102,17 @@ struct SpecificationTests {
             (.call, .entryPointNotFound), (.call, .contractError(.reason("out of gas"))),
             (.call, .contractError(inner)), (.estimateFee, .transactionExecution(index: 1, inner)),
             (.estimateFee, .transactionExecution(index: 0, .reason("invalid signature"))),
+            (.estimateFee, .contractNotFound), (.estimateMessageFee, .contractNotFound),
+            (.estimateMessageFee, .contractError(inner)),
+            (.simulate, .transactionExecution(index: 2, inner)),
+            (.storageProof, .storageProofNotSupported), (.compiledClass, .classHashNotFound),
+            (.compiledClass, .compilationFailed("out of gas tokens")),
         ]
         for method in [
             StarknetMethod.blockWithTransactionHashes, .blockWithTransactions, .blockWithReceipts,
             .blockTransactionCount, .stateUpdate, .storageAt, .nonce, .classHashAt, .classAt,
             .contractClass, .transactionByBlockAndIndex, .call, .estimateFee, .events,
+            .storageProof, .estimateMessageFee, .simulate, .traceBlock,
         ] {
             failures.append((method, .blockNotFound))
         }
@@ -256,26 +127,32 @@ struct SpecificationTests {
         try expectDeclared(try await harness.call(method.rawValue, question.named), method)
     }
 
-    static let poolFailures: [RPCAdmissionFailure] = [
-        .invalidNonce(accountNonce: Felt(8), got: Felt(7)), .insufficientResourcesForValidate,
-        .insufficientAccountBalance, .validationFailure("bad signature"), .notAnAccount,
-        .duplicateTransaction, .replacementUnderpriced, .feeBelowMinimum,
-        .unsupportedTransactionVersion, .poolFull, .unavailable("stopping"), .classHashNotFound,
-    ]
+    /// Every refusal and the submissions that can come to it.
+    static let poolFailures: [(RPCAdmissionFailure, [StarknetMethod])] = {
+        let all: [StarknetMethod] = [.addInvoke, .addDeclare, .addDeployAccount]
+        let common: [RPCAdmissionFailure] = [
+            .invalidNonce(accountNonce: Felt(8), got: Felt(7)), .insufficientResourcesForValidate,
+            .insufficientAccountBalance, .validationFailure("bad signature"), .notAnAccount,
+            .duplicateTransaction, .replacementUnderpriced, .feeBelowMinimum,
+            .unsupportedTransactionVersion, .poolFull, .unavailable("stopping"),
+        ]
+        let declarations: [RPCAdmissionFailure] = [
+            .classAlreadyDeclared, .compilationFailed("no such libfunc"), .classTooLarge,
+            .compiledClassHashMismatch, .unsupportedClassVersion,
+        ]
+        return common.map { ($0, all) } + declarations.map { ($0, [.addDeclare]) }
+            + [(.classHashNotFound, [.addDeployAccount])]
+    }()
 
     @Test("refusals of the pool are errors that the method declares", arguments: poolFailures)
-    func admissions(_ failure: RPCAdmissionFailure) async throws {
+    func admissions(_ failure: RPCAdmissionFailure, _ methods: [StarknetMethod]) async throws {
         let harness = Harness()
         harness.backend.refuse(with: failure)
-        if failure != .classHashNotFound {
+        for method in methods {
+            let question = try #require(Question.all.first { $0.method == method })
             try expectDeclared(
-                try await harness.call(
-                    StarknetMethod.addInvoke.rawValue, "[\(Sample.invoke)]"), .addInvoke)
+                try await harness.call(method.rawValue, question.positional), method)
         }
-        try expectDeclared(
-            try await harness.call(
-                StarknetMethod.addDeployAccount.rawValue, "[\(Sample.deployAccount)]"),
-            .addDeployAccount)
         #expect(harness.backend.submitted.isEmpty)
     }
 
@@ -300,6 +177,15 @@ struct SpecificationTests {
             #"[{"chunk_size": 1, "keys": [["#
                 + Array(repeating: #""0x1""#, count: 257).joined(separator: ",") + "]]}]", 34
         ),
+        (.traceTransaction, #"["0x404"]"#, 29), (.traceTransaction, #"["0x9001"]"#, 10),
+        (.traceTransaction, #"["0x9003"]"#, 10), (.messagesStatus, #"["0x404"]"#, 29),
+        (.contractClass, #"["latest", "0x404"]"#, 28), (.compiledClass, #"["0xc1a55003"]"#, 28),
+        (.addDeclare, "[\(Sample.query(Sample.declare))]", 61),
+        (
+            .addDeclare,
+            "[\(Sample.declare.replacing(#""version": "0x3""#, with: #""version": "0x2""#))]", 61
+        ),
+        (.addDeclare, "[\(Sample.declare.replacing("0.1.0", with: "0.2.0"))]", 62),
         (.addInvoke, "[\(Sample.query(Sample.invoke))]", 61),
         (.addDeployAccount, "[\(Sample.query(Sample.deployAccount))]", 61),
         (.addInvoke, "[\(Sample.invoke.replacing(#""0x3""#, with: #""0x1""#))]", 61),
@@ -351,9 +237,4 @@ struct SpecificationTests {
         let more = JSONValue.object(members + [JSONMember("surprise", .null)])
         #expect(!specification.complaints(about: more, of: method).isEmpty)
     }
-}
-
-extension OpenRPC {
-    /// Whether parameters that came after 0.10.0 are known.
-    fileprivate var isNewer: Bool { version != "0.10.0" }
 }

@@ -205,6 +205,28 @@ struct FaultTests {
         #expect(network.height(1) + 5 > network.height(0), "\(network.picture)")
     }
 
+    @Test(
+        "Who doubts a block holds its Notar: one is outvoted, three stop the chain until they know")
+    func doubts() {
+        let network = Network(NetworkOptions(seed: 6))
+        network.run(milliseconds: 150)
+        network.nodes[1].doubts = true
+        let start = network.height(0)
+        network.run(milliseconds: 1200)
+        #expect(network.height(0) > start + 20, "\(network.picture)")
+        #expect(network.height(1) + 5 > network.height(0), "\(network.picture)")
+        for index in 2...3 { network.nodes[index].doubts = true }
+        // What was judged before becomes final.
+        network.run(milliseconds: 200)
+        let stopped = network.height(0)
+        network.run(milliseconds: 1200)
+        #expect(network.height(0) == stopped, "\(network.picture)")
+        for index in 1...3 { network.settleDoubts(index) }
+        let goesOn = network.run(milliseconds: 30_000) { $0.height(0) > stopped + 20 }
+        #expect(goesOn, "\(network.picture)")
+        #expect(network.violations == [])
+    }
+
     @Test("A final header with another block hash than this node computed stops the node")
     func contradictedHash() {
         let network = Network(NetworkOptions(seed: 6))

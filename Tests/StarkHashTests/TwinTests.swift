@@ -146,6 +146,38 @@ struct TwinTests {
         }
     }
 
+    @Test("BLAKE2s of field elements is that of their words, small ones two and others eight")
+    func blake2sOfElements() {
+        /// The elements' bytes, word by word.
+        func bytes(_ values: [Felt]) -> [UInt8] {
+            values.flatMap { value -> [UInt8] in
+                let all = value.bigEndianBytes
+                let isSmall = all.prefix(24).allSatisfy { $0 == 0 } && all[24] < 0x80
+                var digits = isSmall ? Array(all.suffix(8)) : all
+                if !isSmall { digits[0] |= 0x80 }
+                return stride(from: 0, to: digits.count, by: 4).flatMap {
+                    digits[$0..<$0 + 4].reversed()
+                }
+            }
+        }
+        /// The digest's bytes, the least significant first, as Horner's rule has it.
+        func element(_ digest: [UInt8]) -> Felt {
+            digest.reversed().reduce(Felt.zero) { $0 * 256 + Felt(UInt64($1)) }
+        }
+        let border = Felt(UInt64(1) << 63)
+        let values =
+            [0, 1, border - 1, border, border + 1, -Felt.one]
+            + Samples.edges + Samples.random(20, seed: 0x5eed_0109)
+        for count in 0...values.count {
+            let some = Array(values.prefix(count))
+            #expect(
+                Blake2s.hashMany(some) == element(PlainBlake2s.hash(bytes(some))), "\(count)")
+        }
+        for value in values {
+            #expect(Blake2s.hashMany([value]) == element(PlainBlake2s.hash(bytes([value]))))
+        }
+    }
+
     @Test("published digests of Keccak-256, BLAKE2s and the known selectors")
     func published() {
         func hex(_ bytes: [UInt8]) -> String {

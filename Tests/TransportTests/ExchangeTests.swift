@@ -4,7 +4,7 @@ import Testing
 
 @testable import Transport
 
-@Suite("Peers exchange messages", .timeLimit(.minutes(2)))
+@Suite("Peers exchange messages", .timeLimit(.minutes(10)))
 struct ExchangeTests {
     private func pair(
         limits: TransportLimits = .quick, _ body: (Node, Node) async throws -> Void

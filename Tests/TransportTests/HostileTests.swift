@@ -5,7 +5,7 @@ import WireCodec
 
 @testable import Transport
 
-@Suite("Hostile peers are refused, and the others are served", .timeLimit(.minutes(3)))
+@Suite("Hostile peers are refused, and the others are served", .timeLimit(.minutes(10)))
 struct HostileTests {
     private static let preface = Array("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".utf8)
 

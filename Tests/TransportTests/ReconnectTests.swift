@@ -5,7 +5,7 @@ import WireCodec
 
 @testable import Transport
 
-@Suite("Connections come back", .timeLimit(.minutes(2)))
+@Suite("Connections come back", .timeLimit(.minutes(10)))
 struct ReconnectTests {
     /// Node 2 at an address that a closed node had. Another test may be starting a process just then:
     /// until that child runs its own program it holds a copy of every socket, closed ones as well, and

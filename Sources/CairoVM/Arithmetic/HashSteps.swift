@@ -1,13 +1,13 @@
 import StarkCurve
 
 /// Single steps of hash functions that Cairo programs take apart.
-enum HashSteps {
+package enum HashSteps {
     private static func rotate(_ word: UInt32, _ count: UInt32) -> UInt32 {
         word >> count | word << (32 - count)
     }
 
     /// SHA-256's 64 words from a block's 16 (FIPS 180-4, section 6.2.2, step 1).
-    static func schedule(_ block: [UInt32]) -> [UInt32] {
+    package static func schedule(_ block: [UInt32]) -> [UInt32] {
         var w = block
         for index in 16..<64 {
             let (a, b) = (w[index - 15], w[index - 2])
@@ -19,7 +19,7 @@ enum HashSteps {
     }
 
     /// SHA-256's rounds and the sum with the state before (section 6.2.2, steps 2 to 4).
-    static func sha256(_ state: [UInt32], schedule w: [UInt32]) -> [UInt32] {
+    package static func sha256(_ state: [UInt32], schedule w: [UInt32]) -> [UInt32] {
         var v = state
         for index in 0..<64 {
             let s1 = rotate(v[4], 6) ^ rotate(v[4], 11) ^ rotate(v[4], 25)

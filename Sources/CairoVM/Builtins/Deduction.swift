@@ -48,7 +48,7 @@ extension Memory {
 
 extension VirtualMachine {
     /// The value that the builtin of this segment gives the cell; empty where there is none.
-    func deducedByBuiltin(_ address: Relocatable) throws(MachineError) -> Cell {
+    mutating func deducedByBuiltin(_ address: Relocatable) throws(MachineError) -> Cell {
         guard let builtin = memory.rule(of: address.segment), builtin.deduces else {
             return .empty
         }
@@ -60,13 +60,17 @@ extension VirtualMachine {
 
 extension Memory {
     /// The output cell's value, once all inputs of its instance are there.
-    func deduce(
+    mutating func deduce(
         _ address: Relocatable, _ builtin: Builtin
     ) throws(BuiltinError) -> Cell {
         let (size, inputs) = builtin.cells
         let index = address.offset % size
         if index < inputs { return .empty }
         let start = Relocatable(segment: address.segment, offset: address.offset - index)
+        // Inputs stay as they are (I1), so what followed from them still does.
+        if let outputs = lastInstance, outputs.start == start {
+            return outputs.values[index - inputs]
+        }
         for input in 0..<inputs where !peek(start + input).isPresent { return .empty }
         switch builtin {
         case .pedersen:
@@ -81,16 +85,13 @@ extension Memory {
                 try felt(start + 2, builtin)
             )
             Poseidon.permute(&state)
-            switch index {
-            case 3: return Cell(state.0)
-            case 4: return Cell(state.1)
-            default: return Cell(state.2)
-            }
-        case .keccak: return try keccak(start, index - inputs)
-        case .ecOp: return try curveOperation(start, index)
+            lastInstance = (start, [Cell(state.0), Cell(state.1), Cell(state.2)])
+        case .keccak: lastInstance = (start, try keccak(start))
+        case .ecOp: lastInstance = (start, try curveOperation(start))
         case .output, .rangeCheck, .rangeCheck96, .ecdsa, .segmentArena, .addMod, .mulMod:
             return .empty
         }
+        return lastInstance?.values[index - inputs] ?? .empty
     }
 
     private func felt(
@@ -116,8 +117,9 @@ extension Memory {
     }
 
     /// Eight words of 200 bits in, eight out.
-    private func keccak(_ start: Relocatable, _ output: Int) throws(BuiltinError) -> Cell {
-        var bytes = [UInt8](repeating: 0, count: 200)
+    private func keccak(_ start: Relocatable) throws(BuiltinError) -> [Cell] {
+        // Lanes of 64 bits are put together from the words, and taken apart again.
+        var state = InlineArray<25, UInt64>(repeating: 0)
         for word in 0..<8 {
             let cell = get(start + word)
             guard cell.isFelt else { throw .expectedInteger(.keccak, start + word) }
@@ -125,39 +127,30 @@ extension Memory {
             guard words.l3 >> 8 == 0 else {
                 throw .inputTooLarge(.keccak, start + word, cell, bits: 200)
             }
+            let bit = 200 * word
+            let (lane, shift) = (bit / 64, UInt64(bit % 64))
             for (index, limb) in [words.l0, words.l1, words.l2, words.l3].enumerated() {
-                for byte in 0..<8 where 8 * index + byte < 25 {
-                    bytes[25 * word + 8 * index + byte] = UInt8(
-                        truncatingIfNeeded: limb >> UInt64(8 * byte))
+                if lane + index < 25 { state[lane + index] |= limb << shift }
+                if shift > 0, lane + index + 1 < 25 {
+                    state[lane + index + 1] |= limb >> (64 - shift)
                 }
             }
         }
-        var state = InlineArray<25, UInt64>(repeating: 0)
-        for lane in 0..<25 {
-            for byte in 0..<8 {
-                state[lane] |= UInt64(bytes[8 * lane + byte]) << UInt64(8 * byte)
-            }
-        }
         Keccak256.permute(&state)
-        var limbs: (UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0)
-        for byte in 0..<25 {
-            let position = 25 * output + byte
-            let value = UInt64(
-                UInt8(truncatingIfNeeded: state[position / 8] >> UInt64(8 * (position % 8))))
-            switch byte / 8 {
-            case 0: limbs.0 |= value << UInt64(8 * (byte % 8))
-            case 1: limbs.1 |= value << UInt64(8 * (byte % 8))
-            case 2: limbs.2 |= value << UInt64(8 * (byte % 8))
-            default: limbs.3 |= value
+        return (0..<8).map { word in
+            let bit = 200 * word
+            let (lane, shift) = (bit / 64, UInt64(bit % 64))
+            func limb(_ index: Int) -> UInt64 {
+                let low = lane + index < 25 ? state[lane + index] >> shift : 0
+                guard shift > 0, lane + index + 1 < 25 else { return low }
+                return low | state[lane + index + 1] << (64 - shift)
             }
+            return Cell(words: LooseFelt(limb(0), limb(1), limb(2), limb(3) & 0xff))
         }
-        return Cell(words: LooseFelt(limbs.0, limbs.1, limbs.2, limbs.3))
     }
 
     /// P + m Q.
-    private func curveOperation(
-        _ start: Relocatable, _ index: Int
-    ) throws(BuiltinError) -> Cell {
+    private func curveOperation(_ start: Relocatable) throws(BuiltinError) -> [Cell] {
         var inputs: [Felt] = []
         for offset in 0..<5 { inputs.append(try felt(start + offset, .ecOp)) }
         guard let p = CurvePoint(x: inputs[0], y: inputs[1]) else {
@@ -169,6 +162,6 @@ extension Memory {
         guard let sum = CurveSum.adding(to: p, q, times: inputs[4]) else {
             throw .sameXCoordinate(start)
         }
-        return Cell(index == 5 ? sum.x : sum.y)
+        return [Cell(sum.x), Cell(sum.y)]
     }
 }

@@ -42,10 +42,19 @@ extension HintInterpreter {
             let start = try address(arguments[0])
             var values: [HintValue] = []
             for index in 0..<max(count, 0) {
-                try spend(1)
+                try hold(1)
                 values.append(HintValue(try machine.read(try advanced(start, index))))
             }
             return .list(HintList(values))
+        case (.memory, "add_relocation_rule"):
+            guard let source = named["src_ptr"] ?? arguments.first,
+                let target = named["dest_ptr"] ?? arguments.last
+            else { throw .typeMismatch }
+            let (from, to) = (try address(source), try address(target))
+            do throws(MemoryError) {
+                try machine.memory.addRelocationRule(from, to: to)
+            } catch { throw .memory(error) }
+            return .none
         case (.ecdsaBuiltin, "add_signature"):
             guard arguments.count == 2, case .tuple(let parts) = arguments[1], parts.count == 2
             else { throw .typeMismatch }
@@ -79,8 +88,9 @@ extension HintInterpreter {
         case (.bytes(let separator), "join"):
             guard arguments.count == 1 else { throw .typeMismatch }
             var joined: [UInt8] = []
-            for (index, part) in try elements(arguments[0]).enumerated() {
+            for (index, part) in try copied(arguments[0]).enumerated() {
                 guard case .bytes(let bytes) = part else { throw .typeMismatch }
+                try hold((separator.count + bytes.count) / 8)
                 if index > 0 { joined += separator }
                 joined += bytes
             }
@@ -89,12 +99,13 @@ extension HintInterpreter {
         }
     }
 
-    private func call(
+    private mutating func call(
         _ list: HintList, _ name: String, _ arguments: [HintValue]
     ) throws(HintError) -> HintValue {
         switch name {
         case "append":
             guard arguments.count == 1 else { throw .typeMismatch }
+            try hold(1)
             list.elements.append(arguments[0])
             return .none
         case "pop":
@@ -107,22 +118,27 @@ extension HintInterpreter {
         }
     }
 
-    private func call(
+    private mutating func call(
         _ dictionary: HintDictionary, _ name: String, _ arguments: [HintValue]
     ) throws(HintError) -> HintValue {
         switch name {
-        case "keys": return .list(HintList(dictionary.keys.map { HintValue($0) }))
+        case "keys":
+            try hold(dictionary.count)
+            return .list(HintList(dictionary.keys.map { HintValue($0) }))
         case "items":
+            try hold(3 * dictionary.count)
             return .list(
                 HintList(
                     dictionary.keys.map {
                         .tuple([HintValue($0), dictionary.existing($0) ?? .none])
                     }))
         case "get":
-            guard let key = arguments.first?.key else { throw .typeMismatch }
+            let key = try key(of: try first(arguments))
             return dictionary.existing(key) ?? (arguments.count > 1 ? arguments[1] : .none)
         case "setdefault":
-            guard arguments.count == 2, let key = arguments[0].key else { throw .typeMismatch }
+            guard arguments.count == 2 else { throw .typeMismatch }
+            let key = try key(of: arguments[0])
+            try hold(2)
             if let value = dictionary.existing(key) { return value }
             dictionary.set(key, arguments[1])
             return arguments[1]
@@ -130,7 +146,10 @@ extension HintInterpreter {
         }
     }
 
-    private func sorted(_ values: [HintValue]) throws(HintError) -> [HintValue] {
+    private mutating func sorted(_ values: [HintValue]) throws(HintError) -> [HintValue] {
+        for value in values { try visit(value) }
+        try hold(values.count)
+        try spend(values.count * (Int.bitWidth - values.count.leadingZeroBitCount))
         var failure: HintError?
         let result = values.sorted { left, right in
             do throws(HintError) {
@@ -149,8 +168,7 @@ extension HintInterpreter {
         _ value: HintValue, at start: Relocatable, _ machine: inout VirtualMachine
     ) throws(HintError) -> Relocatable {
         var place = start
-        for element in try elements(value) {
-            try spend(1)
+        for element in try copied(value) {
             let stored = try stored(element, &machine)
             try machine.write(place, try cell(stored))
             place = try advanced(place, 1)
@@ -183,6 +201,7 @@ extension HintInterpreter {
             guard arguments.count == 2, case .dictionary(let initial) = arguments[1] else {
                 throw .typeMismatch
             }
+            try hold(2 * initial.count)
             return try newDictionary(HintDictionary(copying: initial), &machine)
         case "get_tracker": return .object(.tracker(try tracker(arguments)))
         case "get_dict": return .dictionary(try tracker(arguments).data)
@@ -213,6 +232,7 @@ extension HintInterpreter {
         _ function: NativeFunction, _ arguments: [HintValue], _ named: [String: HintValue],
         _ machine: inout VirtualMachine
     ) throws(HintError) -> HintValue {
+        try spend(on: function, arguments, named)
         switch function {
         case .len: return .integer(Integer(try elements(try one(arguments)).count))
         case .int: return .integer(try integer(try one(arguments)))
@@ -220,20 +240,21 @@ extension HintInterpreter {
         case .isinstance: return .boolean(try isInstance(arguments))
         case .range: return try range(arguments)
         case .enumerate:
-            let values = try elements(try one(arguments))
+            let values = try copied(try one(arguments))
+            try hold(2 * values.count)
             return .list(
                 HintList(
                     values.enumerated().map { .tuple([.integer(Integer($0.offset)), $0.element]) }))
         case .sum:
             var total = Integer.zero
-            for value in try elements(try one(arguments)) { total = total + (try integer(value)) }
+            for value in try copied(try one(arguments)) { total = total + (try integer(value)) }
             return .integer(total)
         case .sorted:
-            var values = try sorted(try elements(try first(arguments)))
+            var values = try sorted(try copied(try first(arguments)))
             if named["reverse"]?.isTrue == true { values.reverse() }
             return .list(HintList(values))
         case .min, .max:
-            let values = arguments.count == 1 ? try elements(arguments[0]) : arguments
+            let values = arguments.count == 1 ? try copied(arguments[0]) : arguments
             let ordered = try sorted(values)
             guard let least = ordered.first, let most = ordered.last else { throw .typeMismatch }
             return function == .min ? least : most
@@ -241,11 +262,12 @@ extension HintInterpreter {
             guard arguments.count == 2 else { throw .typeMismatch }
             let (a, b) = (try integer(arguments[0]), try integer(arguments[1]))
             guard !b.isZero else { throw .divisionByZero }
+            try spend(on: .divide, a, b)
             let (quotient, remainder) = a.dividedWithRemainder(by: b)
             return .tuple([.integer(quotient), .integer(remainder)])
         case .pow: return try power(arguments)
-        case .tuple: return .tuple(arguments.isEmpty ? [] : try elements(arguments[0]))
-        case .list: return .list(HintList(arguments.isEmpty ? [] : try elements(arguments[0])))
+        case .tuple: return try tuple(arguments.isEmpty ? [] : try copied(arguments[0]))
+        case .list: return .list(HintList(arguments.isEmpty ? [] : try copied(arguments[0])))
         case .dict: return try dictionary(arguments, named)
         case .hex: return .text("")
         case .print: return .none
@@ -255,7 +277,7 @@ extension HintInterpreter {
                 throw .typeMismatch
             }
             var results: [HintValue] = []
-            for value in try elements(arguments[1]) {
+            for value in try copied(arguments[1]) {
                 results.append(try call(mapped, [value], [:], &machine))
             }
             return .list(HintList(results))
@@ -276,6 +298,7 @@ extension HintInterpreter {
             scopes.removeLast()
             return .none
         case .dictionaryManager: return .object(.dictionaryManager)
+        case .blakeOfMemory: return try blakeOfMemory(named, &machine)
         case .pack: return .integer(try pack(try first(arguments), machine))
         default: return try callLibrary(function, arguments, named)
         }
@@ -314,7 +337,7 @@ extension HintInterpreter {
         let step = numbers.count > 2 ? numbers[2] : 1
         guard step > 0 else { throw .typeMismatch }
         guard end > start else { return .list(HintList([])) }
-        try spend((end - start) / step)
+        try hold((end - start) / step)
         return .list(
             HintList(stride(from: start, to: end, by: step).map { .integer(Integer($0)) }))
     }
@@ -330,11 +353,12 @@ extension HintInterpreter {
         return .integer(Integer(result))
     }
 
-    private func dictionary(
+    private mutating func dictionary(
         _ arguments: [HintValue], _ named: [String: HintValue]
     ) throws(HintError) -> HintValue {
         if let first = arguments.first {
             guard case .dictionary(let other) = first else { throw .typeMismatch }
+            try hold(2 * other.count)
             return .dictionary(HintDictionary(copying: other))
         }
         let result = HintDictionary()

@@ -3,7 +3,8 @@ import StarkField
 /// Runs the text of hints: a small, bounded interpreter for the language that they are written in.
 ///
 /// A hint changes the machine's memory through the same checks as the program does, and can reach
-/// nothing else. What it may do is bounded by `work`: each expression takes one.
+/// nothing else. What it may do is bounded by `work`: each expression takes one, and what takes long
+/// or much room takes more (HintBounds.swift).
 struct HintInterpreter {
     /// Variables, the innermost scope last. `vm_enter_scope` adds one.
     var scopes: [[String: HintValue]] = [[:]]
@@ -69,7 +70,7 @@ struct HintInterpreter {
             let isTrue = try evaluate(condition, &machine).isTrue
             return try execute(isTrue ? then : otherwise, &machine)
         case .loop(let target, let sequence, let body, let otherwise):
-            for element in try elements(try evaluate(sequence, &machine)) {
+            for element in try copied(try evaluate(sequence, &machine)) {
                 try assign(target, element, &machine)
                 switch try execute(body, &machine) {
                 case .next: continue
@@ -93,11 +94,6 @@ struct HintInterpreter {
         case .pass: break
         }
         return .next
-    }
-
-    mutating func spend(_ amount: Int) throws(HintError) {
-        work -= amount
-        guard work >= 0 else { throw .workLimitExceeded }
     }
 
     private mutating func take(_ one: Statement.Import) throws(HintError) {
@@ -181,7 +177,8 @@ struct HintInterpreter {
             case .object(.memory):
                 try machine.write(try address(index), try cell(value))
             case .dictionary(let dictionary):
-                guard let key = index.key else { throw .typeMismatch }
+                let key = try key(of: index)
+                try hold(2)
                 dictionary.set(key, value)
             case .list(let list):
                 let place = try place(index, list.elements.count)
@@ -252,20 +249,22 @@ struct HintInterpreter {
             return try item(object, try evaluate(index, &machine), machine)
         case .slice(let object, let from, let to, let step):
             return try slice(try evaluate(object, &machine), from, to, step, &machine)
-        case .tuple(let elements): return .tuple(try values(elements, &machine))
+        case .tuple(let elements): return try tuple(try values(elements, &machine))
         case .list(let elements): return .list(HintList(try values(elements, &machine)))
         case .dictionary(let pairs):
             let dictionary = HintDictionary()
             for pair in pairs {
-                guard let key = try evaluate(pair.key, &machine).key else { throw .typeMismatch }
+                let key = try key(of: try evaluate(pair.key, &machine))
+                try hold(2)
                 dictionary.set(key, try evaluate(pair.value, &machine))
             }
             return .dictionary(dictionary)
         case .comprehension(let element, let target, let sequence, let condition):
             var result: [HintValue] = []
-            for value in try elements(try evaluate(sequence, &machine)) {
+            for value in try copied(try evaluate(sequence, &machine)) {
                 try assign(target, value, &machine)
                 if let condition, try !evaluate(condition, &machine).isTrue { continue }
+                try hold(1)
                 result.append(try evaluate(element, &machine))
             }
             return .list(HintList(result))
@@ -279,8 +278,9 @@ struct HintInterpreter {
         var result: [HintValue] = []
         for expression in expressions {
             if case .spread(let sequence) = expression {
-                result += try elements(try evaluate(sequence, &machine))
+                result += try copied(try evaluate(sequence, &machine))
             } else {
+                try hold(1)
                 result.append(try evaluate(expression, &machine))
             }
         }
@@ -351,24 +351,25 @@ struct HintInterpreter {
         case (.address, _), (_, .address), (.structure, _), (_, .structure):
             return try addressArithmetic(operation, left, right)
         case (.list(let a), .list(let b)) where operation == .add:
-            try spend(a.elements.count + b.elements.count)
+            try hold(a.elements.count + b.elements.count)
             return .list(HintList(a.elements + b.elements))
-        case (.tuple(let a), .tuple(let b)) where operation == .add: return .tuple(a + b)
+        case (.tuple(let a), .tuple(let b)) where operation == .add:
+            try hold(a.count + b.count)
+            return try tuple(a + b)
         case (.bytes(let a), .bytes(let b)) where operation == .add:
-            try spend(a.count + b.count)
+            try hold((a.count + b.count) / 8)
             return .bytes(a + b)
         case (.list(let a), _) where operation == .multiply:
             guard let count = try integer(right).asInt, count < 1 << 20 else {
                 throw .workLimitExceeded
             }
-            try spend(a.elements.count * max(count, 0))
+            try hold(a.elements.count * max(count, 0))
             return .list(
                 HintList((0..<max(count, 0)).flatMap { _ in a.elements }))
         default: break
         }
         let (a, b) = (try integer(left), try integer(right))
-        guard a.magnitude.bitWidth <= Self.maximumBits, b.magnitude.bitWidth <= Self.maximumBits
-        else { throw .numberTooLarge }
+        try spend(on: operation, a, b)
         switch operation {
         case .add: return .integer(a + b)
         case .subtract: return .integer(a - b)
@@ -430,9 +431,11 @@ struct HintInterpreter {
         }
     }
 
-    private func holds(
+    private mutating func holds(
         _ relation: Expression.Relation, _ left: HintValue, _ right: HintValue
     ) throws(HintError) -> Bool {
+        try visit(left)
+        try visit(right)
         switch relation {
         case .equal: return left == right
         case .notEqual: return !(left == right)
@@ -490,7 +493,7 @@ struct HintInterpreter {
         return place
     }
 
-    private func item(
+    private mutating func item(
         _ object: HintValue, _ index: HintValue, _ machine: borrowing VirtualMachine
     ) throws(HintError) -> HintValue {
         switch object {
@@ -500,7 +503,8 @@ struct HintInterpreter {
         case .bytes(let bytes):
             return .integer(Integer(Int(bytes[try place(index, bytes.count)])))
         case .dictionary(let dictionary):
-            guard let key = index.key, let value = dictionary[key] else { throw .noKeys }
+            try hold(1)
+            guard let value = dictionary[try key(of: index)] else { throw .noKeys }
             return value
         default: throw .typeMismatch
         }
@@ -519,7 +523,7 @@ struct HintInterpreter {
         } else {
             elements = try self.elements(object)
         }
-        try spend(elements.count)
+        try hold(elements.count)
         var start = 0
         var end = elements.count
         if let from, let number = try integer(try evaluate(from, &machine)).asInt {

@@ -32,6 +32,10 @@ extension HintInterpreter {
             guard remainder.isZero else { throw .assertionFailed }
             return .integer(quotient)
         case .isqrt: return .integer(Integer(try natural(try one(arguments)).squareRoot))
+        case .logarithm:
+            let value = try natural(try one(arguments))
+            guard !value.isZero else { throw .assertionFailed }
+            return .integer(Integer((value - .one).bitWidth))
         case .isQuadraticResidue:
             guard arguments.count == 2 else { throw .typeMismatch }
             let p = try natural(arguments[1])
@@ -271,6 +275,29 @@ extension HintInterpreter {
         guard arguments.count == 2 else { throw .typeMismatch }
         return list(
             HashSteps.sha256(try words(arguments[0], 8), schedule: try words(arguments[1], 64)))
+    }
+
+    /// The compression whose state, message, counter and flag lie in the 26 cells before its output.
+    mutating func blakeOfMemory(
+        _ named: [String: HintValue], _ machine: inout VirtualMachine
+    ) throws(HintError) -> HintValue {
+        guard let output = named["output_ptr"] else { throw .typeMismatch }
+        let end = try address(output)
+        var words: [UInt32] = []
+        for distance in -26..<0 {
+            let cell = try machine.read(try advanced(end, distance))
+            guard let value = cell.asUInt64, let word = UInt32(exactly: value) else {
+                throw .numberTooLarge
+            }
+            words.append(word)
+        }
+        let state = HashSteps.blake2s(
+            Array(words[0..<8]), message: Array(words[8..<24]), t0: words[24], t1: 0,
+            f0: words[25], f1: 0)
+        for (index, word) in state.enumerated() {
+            try machine.write(try advanced(end, index), Cell(UInt64(word)))
+        }
+        return .none
     }
 
     private func blakeCompress(_ named: [String: HintValue]) throws(HintError) -> HintValue {

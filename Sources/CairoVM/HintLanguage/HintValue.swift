@@ -28,6 +28,8 @@ indirect enum HintValue {
 final class HintList {
     var elements: [HintValue]
     init(_ elements: [HintValue]) { self.elements = elements }
+
+    deinit { HintValue.dismantle(&elements) }
 }
 
 /// What can be a dictionary's key.
@@ -43,7 +45,7 @@ final class HintDictionary {
     private(set) var keys: [HintKey] = []
     private var values: [HintKey: HintValue] = [:]
     /// What a missing key is given.
-    let standard: Standard
+    private(set) var standard: Standard
 
     enum Standard {
         case none
@@ -52,6 +54,21 @@ final class HintDictionary {
     }
 
     init(standard: Standard = .none) { self.standard = standard }
+
+    deinit {
+        var inner = takeValues()
+        HintValue.dismantle(&inner)
+    }
+
+    /// Leaves nothing here.
+    func takeValues() -> [HintValue] {
+        var taken = Array(values.values)
+        if case .value(let value) = standard { taken.append(value) }
+        keys = []
+        values = [:]
+        standard = .none
+        return taken
+    }
 
     init(copying other: HintDictionary) {
         keys = other.keys

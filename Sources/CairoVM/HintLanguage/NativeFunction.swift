@@ -26,6 +26,8 @@ enum NativeFunction: String {
     case messageSchedule = "compute_message_schedule"
     case sha2Compress = "sha2_compress_function"
     case blakeCompress = "blake2s_compress"
+    case blakeOfMemory = "compute_blake2s_func"
+    case logarithm = "log2_ceil"
     case pedersenHash = "pedersen_hash"
     case dictionaryManager = "DictManager"
 

@@ -80,9 +80,9 @@ package final class Code: @unchecked Sendable {
     }
 
     private static func decoded(_ program: [Cell], _ place: Int) -> Decoded {
-        guard place < program.count, let instruction = try? Instruction(program[place]) else {
-            return .general
-        }
+        guard place < program.count, let instruction = try? Instruction(program[place]),
+            instruction.extension == .none
+        else { return .general }
         var result = Decoded.general
         result.destinationOffset = instruction.destinationOffset
         result.operand0Offset = instruction.operand0Offset

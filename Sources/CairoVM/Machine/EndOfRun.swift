@@ -3,6 +3,8 @@ package struct RunResources: Hashable, Sendable {
     package var steps = 0
     /// Cells below a segment's last value that no step has touched.
     package var memoryHoles = 0
+    /// Compressions by Blake2s instructions.
+    package var compressions = 0
     /// Instances of each builtin, by `Builtin.rawValue`.
     package var instances = [Int](repeating: 0, count: Builtin.allCases.count)
 
@@ -52,6 +54,7 @@ extension VirtualMachine {
     package func resources() -> RunResources {
         var result = RunResources()
         result.steps = steps
+        result.compressions = compressions
         for segment in 1..<memory.segmentCount {
             let rule = memory.rule(of: segment)
             if let rule {

@@ -1,8 +1,16 @@
 /// What is wrong with an instruction's encoding.
 package enum InstructionError: Error, Hashable, Sendable {
     case notAnInteger
-    /// An integer of 2^64 or more, or one with the top bit set where no extension is allowed.
+    /// An integer of 2^128 or more.
     case encodingTooLarge
+    /// The bits above the 63rd name none.
+    case invalidExtension(UInt64)
+    /// An extension's operands are not in the form that it asks for.
+    case invalidExtensionFlags(UInt16)
+    /// A cell of a Blake2s operand is no word of 32 bits.
+    case notAWord(Relocatable)
+    /// A number is no packed element of QM31.
+    case notPacked(Cell)
     case invalidOperand1Source(UInt16)
     case invalidResult(UInt16)
     case invalidPCUpdate(UInt16)
@@ -22,6 +30,8 @@ struct Instruction: Hashable, Sendable {
     enum PCUpdate: UInt8, Sendable { case regular, jump, jumpRelative, jumpIfNotZero }
     enum APUpdate: UInt8, Sendable { case regular, addResult, add1, add2 }
     enum Opcode: UInt8, Sendable { case none, call, ret, assertEqual }
+    /// What S-two's Cairo has beyond the paper (Extensions.swift).
+    enum Extension: UInt64, Sendable { case none, blake, blakeFinalize, qm31 }
 
     var destinationOffset: Int16
     var operand0Offset: Int16
@@ -33,13 +43,20 @@ struct Instruction: Hashable, Sendable {
     var pcUpdate: PCUpdate
     var apUpdate: APUpdate
     var opcode: Opcode
+    var `extension`: Extension
 
     /// Cells that it takes in the program.
     var size: Int { operand1Source == .immediate ? 2 : 1 }
 
     init(_ cell: Cell) throws(InstructionError) {
         guard cell.isFelt else { throw .notAnInteger }
-        guard let word = cell.asUInt64, word >> 63 == 0 else { throw .encodingTooLarge }
+        guard let wide = cell.asUInt128 else { throw .encodingTooLarge }
+        let word = UInt64(truncatingIfNeeded: wide) & (1 << 63 - 1)
+        let number = UInt64(truncatingIfNeeded: wide >> 63)
+        guard wide >> 65 == 0, let named = Extension(rawValue: number) else {
+            throw .invalidExtension(number)
+        }
+        `extension` = named
         func offset(_ shift: Int) -> Int16 {
             Int16(truncatingIfNeeded: Int(UInt16(truncatingIfNeeded: word >> shift)) - 0x8000)
         }
@@ -101,5 +118,17 @@ struct Instruction: Hashable, Sendable {
             else { throw .invalidOpcode(code) }
         case .none, .assertEqual: break
         }
+        let isPlain = pcUpdate == .regular && (ap == 0 || ap == 2)
+        let isValid =
+            switch `extension` {
+            case .none: true
+            case .blake, .blakeFinalize:
+                isPlain && opcode == .none && result == .operand1
+                    && (operand1Source == .fp || operand1Source == .ap)
+            case .qm31:
+                isPlain && opcode == .assertEqual && (result == .sum || result == .product)
+                    && operand1Source != .operand0
+            }
+        guard isValid else { throw .invalidExtensionFlags(flags) }
     }
 }

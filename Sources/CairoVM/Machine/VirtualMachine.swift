@@ -60,6 +60,8 @@ package struct VirtualMachine: ~Copyable {
     package var ap = 0
     package var fp = 0
     package internal(set) var steps = 0
+    /// Blake2s instructions among the steps.
+    package internal(set) var compressions = 0
     /// Steps that may still be made.
     package var stepsLeft: Int
     package let recording: Recording
@@ -138,8 +140,8 @@ package struct VirtualMachine: ~Copyable {
         if !operands.result.isPresent {
             switch instruction.result {
             case .operand1: operands.result = operands.operand1
-            case .sum: operands.result = try sum(operands.operand0, operands.operand1)
-            case .product: operands.result = try product(operands.operand0, operands.operand1)
+            case .sum: operands.result = try sum(instruction, operands)
+            case .product: operands.result = try product(instruction, operands)
             case .unconstrained: break
             }
         }
@@ -158,6 +160,14 @@ package struct VirtualMachine: ~Copyable {
         memory.markAccessed(operand0Address)
         memory.markAccessed(operand1Address)
         memory.markAccessed(pc)
+        switch instruction.extension {
+        case .none, .qm31: break
+        case .blake, .blakeFinalize:
+            try compress(
+                state: operands.operand0, message: operands.operand1,
+                counter: (destinationAddress, operands.destination),
+                isLast: instruction.extension == .blakeFinalize)
+        }
         try update(instruction, operands)
         steps += 1
         stepsLeft -= 1
@@ -214,10 +224,13 @@ package struct VirtualMachine: ~Copyable {
             guard operands.destination.isPresent, operands.operand1.isPresent else { break }
             switch instruction.result {
             case .sum:
-                operands.operand0 = try difference(operands.destination, operands.operand1)
+                operands.operand0 = try difference(
+                    instruction, operands.destination, operands.operand1)
                 operands.result = operands.destination
             case .product:
-                if let quotient = quotient(operands.destination, operands.operand1) {
+                if let quotient = try quotient(
+                    instruction, operands.destination, operands.operand1)
+                {
                     operands.operand0 = quotient
                     operands.result = operands.destination
                 }
@@ -236,10 +249,11 @@ package struct VirtualMachine: ~Copyable {
             case .operand1: operands.operand1 = operands.destination
             case .sum:
                 operands.operand1 =
-                    (try? difference(operands.destination, operands.operand0)) ?? .empty
+                    (try? difference(instruction, operands.destination, operands.operand0))
+                    ?? .empty
             case .product:
                 operands.operand1 =
-                    quotient(operands.destination, operands.operand0) ?? .empty
+                    try quotient(instruction, operands.destination, operands.operand0) ?? .empty
             case .unconstrained: break
             }
             if operands.operand1.isPresent { operands.result = operands.destination }
@@ -331,6 +345,37 @@ package struct VirtualMachine: ~Copyable {
 // MARK: - Arithmetic of cells
 
 extension VirtualMachine {
+    private func sum(
+        _ instruction: Instruction, _ operands: Operands
+    ) throws(MachineError) -> Cell {
+        let (a, b) = (operands.operand0, operands.operand1)
+        guard instruction.extension == .qm31 else { return try sum(a, b) }
+        return (try packed(a) + packed(b)).cell
+    }
+
+    private func product(
+        _ instruction: Instruction, _ operands: Operands
+    ) throws(MachineError) -> Cell {
+        let (a, b) = (operands.operand0, operands.operand1)
+        guard instruction.extension == .qm31 else { return try product(a, b) }
+        return (try packed(a) * packed(b)).cell
+    }
+
+    private func difference(
+        _ instruction: Instruction, _ a: Cell, _ b: Cell
+    ) throws(MachineError) -> Cell {
+        guard instruction.extension == .qm31 else { return try difference(a, b) }
+        return (try packed(a) - packed(b)).cell
+    }
+
+    private func quotient(
+        _ instruction: Instruction, _ a: Cell, _ b: Cell
+    ) throws(MachineError) -> Cell? {
+        guard instruction.extension == .qm31 else { return quotient(a, b) }
+        guard let inverse = try packed(b).inverse else { return nil }
+        return (try packed(a) * inverse).cell
+    }
+
     func sum(_ a: Cell, _ b: Cell) throws(MachineError) -> Cell {
         if a.isFelt && b.isFelt { return Cell(words: CanonicalFelt.sum(a.words, b.words)) }
         let (address, distance) = a.isAddress ? (a, b) : (b, a)

@@ -1,8 +1,10 @@
 /// Cells of runs that have ended, for those that begin: a large buffer that comes fresh from the
 /// system costs more to touch for the first time than a machine takes to fill it.
 ///
-/// For one thread. Holds at most `limit` cells; what is more goes back to the system.
-package final class CellPool {
+/// Of one thread at a time, like the executor that owns it: copies of an executor share it, so they
+/// may move to another thread only together. Holds at most `limit` cells; what is more goes back to
+/// the system. What a run does never depends on what the pool holds.
+package final class CellPool: @unchecked Sendable {
     private var free: [(cells: UnsafeMutablePointer<Cell>, capacity: Int)] = []
     private var held = 0
     private let limit: Int

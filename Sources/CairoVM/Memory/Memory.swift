@@ -48,7 +48,11 @@ package struct Memory: ~Copyable {
         var cells: UnsafeMutablePointer<Cell>
         /// Where access counts: one byte a cell, 1 when a step has touched it.
         var accessed: UnsafeMutablePointer<UInt8>?
+        /// Cells that may be written without asking for more. It follows from what was written
+        /// before and the limits alone, so that a run ends at the same cell on every machine.
         var capacity: Int
+        /// Cells that there are; a pool may give more than it was asked for.
+        var room = 0
         /// One more than the last offset with a value.
         var count: Int
         var rule: Builtin?
@@ -69,6 +73,10 @@ package struct Memory: ~Copyable {
     /// Output cells of builtins that the program has set by itself.
     private(set) var unverified: [Relocatable] = []
 
+    /// The outputs of the builtin instance that was computed last: the others are mostly asked for
+    /// next.
+    var lastInstance: (start: Relocatable, values: [Cell])?
+
     /// - Parameter code: stays alive as long as this memory.
     init(code: Code, limits: MemoryLimits, tracksAccess: Bool, pool: CellPool?) {
         self.pool = pool
@@ -88,7 +96,7 @@ package struct Memory: ~Copyable {
     }
 
     private func release(_ segment: Segment) {
-        if segment.capacity > 0 { release(segment.cells, segment.capacity) }
+        if segment.room > 0 { release(segment.cells, segment.room) }
         segment.accessed?.deallocate()
     }
 
@@ -160,31 +168,37 @@ package struct Memory: ~Copyable {
         let free = limits.cells - cellRoom + segment.capacity
         guard offset < free else { throw .limitExceeded(cells: limits.cells) }
         let wanted = min(max(offset + 1, 2 * segment.capacity, 16), free)
+        if wanted > segment.room { move(&segment, to: wanted) }
+        cellRoom += wanted - segment.capacity
+        segment.capacity = wanted
+        return segment
+    }
+
+    /// Gives a segment room for at least so many cells.
+    private func move(_ segment: inout Segment, to wanted: Int) {
         let cells: UnsafeMutablePointer<Cell>
-        let capacity: Int
+        let room: Int
         if let pool {
-            (cells, capacity) = pool.take(wanted)
+            (cells, room) = pool.take(wanted)
         } else {
-            (cells, capacity) = (.allocate(capacity: wanted), wanted)
+            (cells, room) = (.allocate(capacity: wanted), wanted)
         }
-        if segment.capacity > 0 {
+        if segment.room > 0 {
             cells.moveInitialize(from: segment.cells, count: segment.count)
-            release(segment.cells, segment.capacity)
+            release(segment.cells, segment.room)
         }
         if tracksAccess {
-            let accessed = UnsafeMutablePointer<UInt8>.allocate(capacity: capacity)
-            let kept = segment.capacity
+            let accessed = UnsafeMutablePointer<UInt8>.allocate(capacity: room)
+            let kept = segment.room
             if let old = segment.accessed {
                 accessed.moveInitialize(from: old, count: kept)
                 old.deallocate()
             }
-            (accessed + kept).initialize(repeating: 0, count: capacity - kept)
+            (accessed + kept).initialize(repeating: 0, count: room - kept)
             segment.accessed = accessed
         }
-        cellRoom += capacity - segment.capacity
         segment.cells = cells
-        segment.capacity = capacity
-        return segment
+        segment.room = room
     }
 
     // MARK: Cells

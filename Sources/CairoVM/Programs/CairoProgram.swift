@@ -95,6 +95,9 @@ package final class CairoProgram: Sendable {
 
     package var hasHints: Bool { !hints.isEmpty }
 
+    /// The texts of the hints at a place, in their order.
+    package func hintTexts(at place: Int) -> [String] { hints[place]?.map(\.text) ?? [] }
+
     private static func tracking(_ reader: ClassReader) throws(ClassError) -> Tracking {
         Tracking(
             group: try reader.member("group").int(), offset: try reader.member("offset").int())

@@ -77,6 +77,13 @@ package struct Layout: Hashable, Sendable {
                 (.ecOp, 1024), (.keccak, 2048), (.poseidon, 256), (.rangeCheck96, 8),
                 (.addMod, 128), (.mulMod, 256),
             ]),
+        // S-two proves neither of the two that are missing.
+        Layout(
+            name: "all_cairo_stwo", rangeCheckUnits: 4, publicMemoryFraction: 8, dilutedUnits: 16,
+            ratios: [
+                (.output, 0), (.pedersen, 256), (.rangeCheck, 8), (.bitwise, 16), (.ecOp, 1024),
+                (.poseidon, 256), (.rangeCheck96, 8), (.addMod, 128), (.mulMod, 256),
+            ]),
     ]
 
     /// Diluted units of one instance.

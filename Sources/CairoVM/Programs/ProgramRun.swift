@@ -92,6 +92,12 @@ package struct ProgramRun: ~Copyable {
         }
         do throws(MemoryError) {
             try machine.memory.load(stack, at: Relocatable(segment: 1, offset: 0))
+            // What unused instances of the modulo builtins point to.
+            if builtins.contains(where: { $0.builtin == .addMod || $0.builtin == .mulMod }) {
+                let zeros = try machine.memory.addSegment()
+                try machine.memory.load([Cell](repeating: .zero, count: 4), at: zeros)
+                machine.memory.markAccessed(zeros, count: 4)
+            }
         } catch { throw .memory(error) }
     }
 
@@ -105,7 +111,11 @@ package struct ProgramRun: ~Copyable {
 
     /// Runs to the end of the program and, for a proof, on to where the trace has room for all
     /// cells.
-    package mutating func run(_ hints: inout ProgramHints) throws(ProgramRunError) {
+    ///
+    /// - Parameter pads: whether the steps go on; S-two's prover pads by itself.
+    package mutating func run(
+        _ hints: inout ProgramHints, pads: Bool = true
+    ) throws(ProgramRunError) {
         try advance(&hints)
         do throws(MachineError) {
             try machine.finish()
@@ -114,7 +124,7 @@ package struct ProgramRun: ~Copyable {
         if machine.memory.hasTemporaryAddresses() {
             throw .memory(.unmappedTemporary(segment: -1))
         }
-        guard mode == .proof else { return }
+        guard mode == .proof, pads else { return }
         // `__end__` is a loop that does nothing.
         machine.end = Relocatable(segment: -1, offset: 0)
         try pad(to: nextPowerOfTwo(machine.steps))

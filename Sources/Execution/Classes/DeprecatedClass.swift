@@ -92,15 +92,13 @@ package final class DeprecatedClass: Sendable {
     }
 
     /// Where a call starts: the entry point of the selector or, where there is none, the default one
-    /// that a class may have for calls and L1 handlers, with selector 0.
+    /// that a class may have, with selector 0.
     package func entryPoint(
         _ kind: CasmClass.EntryPointKind, _ selector: Felt
     ) -> EntryPoint? {
         let points = entryPoints[kind] ?? []
         if let point = points.first(where: { $0.selector == selector }) { return point }
-        guard kind != .constructor, let first = points.first, first.selector == .zero else {
-            return nil
-        }
+        guard let first = points.first, first.selector == .zero else { return nil }
         return first
     }
 

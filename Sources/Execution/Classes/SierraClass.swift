@@ -80,7 +80,8 @@ package final class SierraClass: Sendable {
         hash = SierraClass.hash(program: program, entryPoints: entryPoints, abi: abi)
     }
 
-    private static let knownVersion = "0.1.0"
+    /// The one version of the class's form.
+    package static let knownVersion = "0.1.0"
 
     private static func abi(_ reader: ClassReader?) throws(ClassError) -> String {
         guard let reader else { return "" }

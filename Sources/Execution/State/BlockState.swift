@@ -21,8 +21,14 @@ struct BlockState: Sendable {
         var nonce: Nonce
         var initialClass: ClassHash
         var classHash: ClassHash
+        /// Nonce and class when the current transaction first changed them, and which one that
+        /// was.
+        var nonceBefore = Nonce.zero
+        var classBefore = ClassHash.zero
+        var changedIn: UInt32 = 0
         /// The counting pass that last saw this contract.
         var countedIn: UInt32 = 0
+        var classCountedIn: UInt32 = 0
     }
 
     private struct Cell: Sendable {
@@ -34,6 +40,7 @@ struct BlockState: Sendable {
         var beforeTransaction: Felt
         var writtenIn: UInt32 = 0
         var countedIn: UInt32 = 0
+        var classCountedIn: UInt32 = 0
     }
 
     private struct CellKey: Hashable, Sendable {
@@ -41,7 +48,7 @@ struct BlockState: Sendable {
         let key: StorageKey
     }
 
-    private enum Written: UInt8, Sendable { case storage, nonce, classHash }
+    private enum Written: UInt8, Sendable { case storage, nonce, classHash, declaration }
 
     private struct JournalEntry: Sendable {
         let written: Written
@@ -49,24 +56,40 @@ struct BlockState: Sendable {
         let old: Felt
     }
 
-    let base: StateView
+    struct Declaration: Sendable {
+        let classHash: ClassHash
+        let compiledClassHash: Felt
+        let compiled: CompiledClass
+    }
+
+    let base: any StateReader
     private var contractIndices: [ContractAddress: ContractIndex] = [:]
     private var contracts: ContiguousArray<Contract> = []
     private var cellIndices: [CellKey: CellIndex] = [:]
     private var cells: ContiguousArray<Cell> = []
     private var journal: ContiguousArray<JournalEntry> = []
+    /// Classes that this block has declared, in order.
+    private var declarations: [Declaration] = []
+    /// Classes that were asked for.
+    private var classes: [ClassHash: CompiledClass] = [:]
     /// Numbers transactions and counting passes, so that stamps need no clearing.
     private var transactionStamp: UInt32 = 0
     private var countStamp: UInt32 = 0
 
-    init(base: StateView) { self.base = base }
+    init(base: any StateReader) { self.base = base }
 
     // MARK: Contracts
 
     mutating func contract(_ address: ContractAddress) throws(StateReadError) -> ContractIndex {
         if let index = contractIndices[address] { return index }
         let nonce = try base.nonce(of: address)
-        let classHash = try base.classHash(of: address)
+        return adopt(address, nonce: nonce, classHash: try base.classHash(of: address))
+    }
+
+    /// Takes a contract in that is not known yet, as the base has it.
+    mutating func adopt(
+        _ address: ContractAddress, nonce: Nonce, classHash: ClassHash
+    ) -> ContractIndex {
         let index = contracts.count
         contracts.append(
             Contract(
@@ -81,15 +104,66 @@ struct BlockState: Sendable {
     func classHash(of contract: ContractIndex) -> ClassHash { contracts[contract].classHash }
 
     mutating func setNonce(of contract: ContractIndex, to nonce: Nonce) {
+        noteChange(of: contract)
         journal.append(
             JournalEntry(written: .nonce, index: contract, old: contracts[contract].nonce))
         contracts[contract].nonce = nonce
     }
 
     mutating func setClassHash(of contract: ContractIndex, to classHash: ClassHash) {
+        noteChange(of: contract)
         journal.append(
             JournalEntry(written: .classHash, index: contract, old: contracts[contract].classHash))
         contracts[contract].classHash = classHash
+    }
+
+    private mutating func noteChange(of contract: ContractIndex) {
+        guard contracts[contract].changedIn != transactionStamp else { return }
+        contracts[contract].changedIn = transactionStamp
+        contracts[contract].nonceBefore = contracts[contract].nonce
+        contracts[contract].classBefore = contracts[contract].classHash
+    }
+
+    // MARK: Classes
+
+    /// The class with this hash in the form that runs; nil where none is declared.
+    mutating func compiledClass(
+        _ hash: ClassHash
+    ) throws(StateReadError) -> CompiledClass? {
+        if let known = classes[hash] { return known }
+        if let declared = declarations.last(where: { $0.classHash == hash }) {
+            return declared.compiled
+        }
+        guard let found = try base.compiledClass(hash) else { return nil }
+        classes[hash] = found
+        return found
+    }
+
+    mutating func declare(
+        _ classHash: ClassHash, compiledClassHash: Felt, _ compiled: CompiledClass
+    ) {
+        journal.append(
+            JournalEntry(written: .declaration, index: declarations.count, old: .zero))
+        declarations.append(
+            Declaration(
+                classHash: classHash, compiledClassHash: compiledClassHash, compiled: compiled))
+    }
+
+    /// A class that was asked for or declared before.
+    func knownClass(_ hash: ClassHash) -> CompiledClass? {
+        classes[hash] ?? declarations.last { $0.classHash == hash }?.compiled
+    }
+
+    func hasDeclared(_ hash: ClassHash) -> Bool {
+        declarations.contains { $0.classHash == hash }
+    }
+
+    /// Takes a class in as the base has it.
+    mutating func adopt(_ hash: ClassHash, _ compiled: CompiledClass) { classes[hash] = compiled }
+
+    /// What this block has declared.
+    var declaredClasses: [ClassHash: CompiledClass] {
+        Dictionary(declarations.map { ($0.classHash, $0.compiled) }) { first, _ in first }
     }
 
     // MARK: Storage
@@ -99,13 +173,20 @@ struct BlockState: Sendable {
     ) throws(StateReadError) -> CellIndex {
         let cellKey = CellKey(contract: contract, key: key)
         if let index = cellIndices[cellKey] { return index }
-        let value = try base.storage(of: contracts[contract].address, at: key)
+        return adopt(
+            contract, key, value: try base.storage(of: contracts[contract].address, at: key))
+    }
+
+    /// Takes a cell in that is not known yet, as the base has it.
+    mutating func adopt(
+        _ contract: ContractIndex, _ key: StorageKey, value: Felt
+    ) -> CellIndex {
         let index = cells.count
         cells.append(
             Cell(
                 contract: contract, key: key, initial: value, value: value,
                 beforeTransaction: value))
-        cellIndices[cellKey] = index
+        cellIndices[CellKey(contract: contract, key: key)] = index
         return index
     }
 
@@ -141,6 +222,7 @@ struct BlockState: Sendable {
             case .storage: cells[entry.index].value = entry.old
             case .nonce: contracts[entry.index].nonce = entry.old
             case .classHash: contracts[entry.index].classHash = entry.old
+            case .declaration: declarations.removeLast()
             }
         }
     }
@@ -158,11 +240,15 @@ struct BlockState: Sendable {
         /// Contracts with a changed cell, nonce or class, without the excluded one.
         var modifiedContracts = 0
         var classUpdates = 0
+        /// Declared classes.
+        var compiledClassUpdates = 0
         var changedCounted = false
     }
 
     /// - Parameter counted: `changedCounted` tells whether this cell is among the changed ones.
-    mutating func changes(excluding excluded: ContractIndex, counted: CellIndex) -> Changes {
+    mutating func changes(
+        excluding excluded: ContractIndex, counted: CellIndex?
+    ) -> Changes {
         countStamp += 1
         var result = Changes()
         for entry in journal {
@@ -176,12 +262,17 @@ struct BlockState: Sendable {
                 if cell.beforeTransaction.isZero { result.allocatedCells += 1 }
                 if entry.index == counted { result.changedCounted = true }
                 count(cell.contract, excluding: excluded, in: &result)
-            case .nonce:
-                count(entry.index, excluding: excluded, in: &result)
-            case .classHash:
-                // Each transaction of this target sets a class at most once per contract.
-                result.classUpdates += 1
-                count(entry.index, excluding: excluded, in: &result)
+            case .nonce, .classHash:
+                let contract = contracts[entry.index]
+                let classChanged = contract.classHash != contract.classBefore
+                if classChanged, contract.classCountedIn != countStamp {
+                    contracts[entry.index].classCountedIn = countStamp
+                    result.classUpdates += 1
+                }
+                if classChanged || contract.nonce != contract.nonceBefore {
+                    count(entry.index, excluding: excluded, in: &result)
+                }
+            case .declaration: result.compiledClassUpdates += 1
             }
         }
         return result
@@ -193,6 +284,119 @@ struct BlockState: Sendable {
         if contract == excluded || contracts[contract].countedIn == countStamp { return }
         contracts[contract].countedIn = countStamp
         changes.modifiedContracts += 1
+    }
+
+    /// All real changes since the current transaction's start, canonical.
+    func transactionDiff() -> StateDiff {
+        var storage: [ContractIndex: [StorageEntry]] = [:]
+        var seen: Set<Int> = []
+        var touched: Set<ContractIndex> = []
+        var diff = StateDiff()
+        for entry in journal {
+            switch entry.written {
+            case .storage:
+                guard seen.insert(entry.index).inserted else { continue }
+                let cell = cells[entry.index]
+                guard cell.value != cell.beforeTransaction else { continue }
+                storage[cell.contract, default: []].append(
+                    StorageEntry(key: cell.key, value: cell.value))
+            case .nonce, .classHash:
+                guard touched.insert(entry.index).inserted else { continue }
+                let contract = contracts[entry.index]
+                if contract.nonce != contract.nonceBefore {
+                    diff.nonces.append(
+                        NonceUpdate(address: contract.address, nonce: contract.nonce))
+                }
+                guard contract.classHash != contract.classBefore else { continue }
+                let update = ContractClassUpdate(
+                    address: contract.address, classHash: contract.classHash)
+                if contract.classBefore.isZero {
+                    diff.deployedContracts.append(update)
+                } else {
+                    diff.replacedClasses.append(update)
+                }
+            case .declaration:
+                let declared = declarations[entry.index]
+                diff.declaredClasses.append(
+                    DeclaredClass(
+                        classHash: declared.classHash,
+                        compiledClassHash: declared.compiledClassHash))
+            }
+        }
+        for (contract, entries) in storage {
+            diff.storageDiffs.append(
+                ContractStorageDiff(address: contracts[contract].address, entries: entries))
+        }
+        return diff.sorted()
+    }
+
+    // MARK: One transaction on a state of its own
+
+    /// What a transaction read and left behind on a state that held nothing before it. The indices
+    /// are those of this state: the order in which contracts and cells were first touched.
+    struct Effects: Sendable {
+        struct Contract: Sendable {
+            let address: ContractAddress
+            let nonce: Nonce
+            let classHash: ClassHash
+            /// Nil where they stayed.
+            let newNonce: Nonce?
+            let newClass: ClassHash?
+        }
+
+        struct Cell: Sendable {
+            let contract: ContractIndex
+            let key: StorageKey
+            let value: Felt
+            /// Nil where it stayed.
+            let newValue: Felt?
+        }
+
+        var contracts: [Contract] = []
+        var cells: [Cell] = []
+        var declarations: [Declaration] = []
+    }
+
+    func effects() -> Effects {
+        Effects(
+            contracts: contracts.map { contract in
+                Effects.Contract(
+                    address: contract.address, nonce: contract.initialNonce,
+                    classHash: contract.initialClass,
+                    newNonce: contract.nonce == contract.initialNonce ? nil : contract.nonce,
+                    newClass: contract.classHash == contract.initialClass
+                        ? nil : contract.classHash)
+            },
+            cells: cells.map { cell in
+                Effects.Cell(
+                    contract: cell.contract, key: cell.key, value: cell.initial,
+                    newValue: cell.value == cell.initial ? nil : cell.value)
+            }, declarations: declarations)
+    }
+
+    /// The index of a contract that was touched before.
+    func knownContract(_ address: ContractAddress) -> ContractIndex? { contractIndices[address] }
+
+    /// The index of a cell that was touched before.
+    func knownCell(of contract: ContractIndex, at key: StorageKey) -> CellIndex? {
+        cellIndices[CellKey(contract: contract, key: key)]
+    }
+
+    /// Tables that grew larger than this are given back when the state is emptied.
+    private static let keptCapacity = 256
+
+    /// Forgets everything, to begin again on what the base has now.
+    mutating func removeAll() {
+        let keeps = cellIndices.capacity <= Self.keptCapacity
+        contractIndices.removeAll(keepingCapacity: keeps)
+        contracts.removeAll(keepingCapacity: keeps)
+        cellIndices.removeAll(keepingCapacity: keeps)
+        cells.removeAll(keepingCapacity: keeps)
+        journal.removeAll(keepingCapacity: keeps)
+        declarations.removeAll()
+        classes.removeAll(keepingCapacity: true)
+        transactionStamp = 0
+        countStamp = 0
     }
 
     // MARK: The block's result
@@ -221,6 +425,9 @@ struct BlockState: Sendable {
                     diff.replacedClasses.append(update)
                 }
             }
+        }
+        diff.declaredClasses = declarations.map {
+            DeclaredClass(classHash: $0.classHash, compiledClassHash: $0.compiledClassHash)
         }
         return diff.sorted()
     }

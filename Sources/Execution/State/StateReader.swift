@@ -16,6 +16,12 @@ package protocol StateReader: Sendable {
     func nonce(of contract: ContractAddress) throws(StateReadError) -> Nonce
     /// 0 where no contract is deployed.
     func classHash(of contract: ContractAddress) throws(StateReadError) -> ClassHash
+    /// A declared class in the form that runs; nil where there is none with this hash.
+    func compiledClass(_ hash: ClassHash) throws(StateReadError) -> CompiledClass?
+}
+
+extension StateReader {
+    package func compiledClass(_ hash: ClassHash) throws(StateReadError) -> CompiledClass? { nil }
 }
 
 /// The state before genesis.
@@ -44,10 +50,15 @@ package final class StateLayer: Sendable {
     private let cells: [StorageCell: Felt]
     private let nonces: [ContractAddress: Nonce]
     private let classes: [ContractAddress: ClassHash]
+    private let compiled: [ClassHash: CompiledClass]
 
-    package init(height: Height, diff: StateDiff) {
+    /// - Parameter compiled: the classes that the block declared.
+    package init(
+        height: Height, diff: StateDiff, compiled: [ClassHash: CompiledClass] = [:]
+    ) {
         self.height = height
         self.diff = diff
+        self.compiled = compiled
         var cells: [StorageCell: Felt] = [:]
         cells.reserveCapacity(diff.storageDiffs.reduce(0) { $0 + $1.entries.count })
         for contract in diff.storageDiffs {
@@ -69,6 +80,7 @@ package final class StateLayer: Sendable {
     func storage(_ cell: StorageCell) -> Felt? { cells[cell] }
     func nonce(of contract: ContractAddress) -> Nonce? { nonces[contract] }
     func classHash(of contract: ContractAddress) -> ClassHash? { classes[contract] }
+    func compiledClass(_ hash: ClassHash) -> CompiledClass? { compiled[hash] }
 }
 
 /// A state to execute on: committed state under a chain of layers that are not committed yet.
@@ -137,5 +149,12 @@ package struct StateView: StateReader {
             if let classHash = layer.classHash(of: contract) { return classHash }
         }
         return try reader.classHash(of: contract)
+    }
+
+    package func compiledClass(_ hash: ClassHash) throws(StateReadError) -> CompiledClass? {
+        for layer in layers.reversed() {
+            if let compiled = layer.compiledClass(hash) { return compiled }
+        }
+        return try reader.compiledClass(hash)
     }
 }

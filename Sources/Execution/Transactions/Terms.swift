@@ -29,10 +29,13 @@ package enum Limits {
     package static let accountDeploymentData = 64
     /// Felts of proof facts.
     package static let proofFacts = 1000
-    /// Bytes of a transaction's encoding: what the lists' maxima add up to, and some room.
-    package static let transactionBytes = 320 * 1024
-    /// Events of one transaction.
-    package static let events = 1000
+    /// Bytes of one form of a declared class, packed.
+    package static let classBytes = 1 << 20
+    /// Bytes of a transaction's encoding: what the lists' maxima and a declared class's two forms
+    /// add up to, and some room.
+    package static let transactionBytes = 2 * classBytes + 320 * 1024
+    /// Events of one transaction: what its validation, its execution and its fee may emit.
+    package static let events = 2002
     /// Keys of one event.
     package static let eventKeys = 50
     /// Data felts of one event.

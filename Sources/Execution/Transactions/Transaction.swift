@@ -70,15 +70,35 @@ package struct DeployAccountTransactionV3: Hashable, Sendable {
     }
 }
 
+/// A declaration with the class that it declares: every node that executes it needs both forms, and
+/// the hash of the compiled one does not cover its hints, so that all must have the same.
+package struct Declaration: Hashable, Sendable {
+    package var transaction: DeclareTransactionV3
+    /// The Sierra class in `PackedJSON`.
+    package var sierra: [UInt8]
+    /// The compiled class in `PackedJSON`.
+    package var casm: [UInt8]
+
+    package init(transaction: DeclareTransactionV3, sierra: [UInt8], casm: [UInt8]) {
+        self.transaction = transaction
+        self.sierra = sierra
+        self.casm = casm
+    }
+}
+
 /// A transaction that a block of this chain can hold.
 package enum Transaction: Hashable, Sendable {
     case invoke(InvokeTransactionV3)
     case deployAccount(DeployAccountTransactionV3)
+    case declare(Declaration)
+    case l1Handler(L1HandlerTransaction)
 
     package var signature: [Felt] {
         switch self {
         case .invoke(let invoke): invoke.signature
         case .deployAccount(let deploy): deploy.signature
+        case .declare(let declaration): declaration.transaction.signature
+        case .l1Handler: []
         }
     }
 
@@ -86,6 +106,8 @@ package enum Transaction: Hashable, Sendable {
         switch self {
         case .invoke(let invoke): invoke.nonce
         case .deployAccount(let deploy): deploy.nonce
+        case .declare(let declaration): declaration.transaction.nonce
+        case .l1Handler(let message): message.nonce
         }
     }
 
@@ -93,6 +115,8 @@ package enum Transaction: Hashable, Sendable {
         switch self {
         case .invoke(let invoke): invoke.resourceBounds
         case .deployAccount(let deploy): deploy.resourceBounds
+        case .declare(let declaration): declaration.transaction.resourceBounds
+        case .l1Handler: .zero
         }
     }
 
@@ -100,6 +124,8 @@ package enum Transaction: Hashable, Sendable {
         switch self {
         case .invoke(let invoke): invoke.tip
         case .deployAccount(let deploy): deploy.tip
+        case .declare(let declaration): declaration.transaction.tip
+        case .l1Handler: 0
         }
     }
 }
@@ -164,6 +190,20 @@ extension DeployAccountTransactionV3: WireCodable {
     }
 }
 
+extension Declaration: WireCodable {
+    package func encode(into writer: inout WireWriter) {
+        transaction.encode(into: &writer)
+        writer.write(sierra)
+        writer.write(casm)
+    }
+
+    package init(from reader: inout WireReader) throws(WireError) {
+        transaction = try reader.read()
+        sierra = try reader.readBytes("Sierra class", maximum: Limits.classBytes)
+        casm = try reader.readBytes("compiled class", maximum: Limits.classBytes)
+    }
+}
+
 extension Transaction: WireCodable {
     package func encode(into writer: inout WireWriter) {
         switch self {
@@ -173,6 +213,12 @@ extension Transaction: WireCodable {
         case .deployAccount(let deploy):
             writer.write(UInt8(1))
             deploy.encode(into: &writer)
+        case .declare(let declaration):
+            writer.write(UInt8(2))
+            declaration.encode(into: &writer)
+        case .l1Handler(let message):
+            writer.write(UInt8(3))
+            message.encode(into: &writer)
         }
     }
 
@@ -180,6 +226,8 @@ extension Transaction: WireCodable {
         switch try reader.read(UInt8.self) {
         case 0: self = .invoke(try reader.read())
         case 1: self = .deployAccount(try reader.read())
+        case 2: self = .declare(try reader.read())
+        case 3: self = .l1Handler(try reader.read())
         case let tag: throw .unknownTag(what: "transaction", tag: tag)
         }
     }

@@ -154,6 +154,9 @@ extension Transaction {
         switch self {
         case .invoke(let invoke): invoke.hash(chainID: chainID, query: query)
         case .deployAccount(let deploy): deploy.hash(chainID: chainID, query: query)
+        case .declare(let declaration):
+            declaration.transaction.hash(chainID: chainID, query: query)
+        case .l1Handler(let message): message.hash(chainID: chainID, query: query)
         }
     }
 
@@ -163,6 +166,8 @@ extension Transaction {
         switch self {
         case .invoke(let invoke): invoke.senderAddress
         case .deployAccount(let deploy): deploy.contractAddress()
+        case .declare(let declaration): declaration.transaction.senderAddress
+        case .l1Handler(let message): message.contractAddress
         }
     }
 }
@@ -205,6 +210,9 @@ package struct TransactionHasher: Sendable {
             let fee = feeFields(tip: deploy.tip, bounds: deploy.resourceBounds)
             sender = deploy.contractAddress()
             hash = deploy.hash(chainID: chainID, query: false, address: sender, feeFields: fee)
+        case .declare, .l1Handler:
+            sender = transaction.senderAddress()
+            hash = transaction.hash(chainID: chainID)
         }
         return TransactionDigest(
             hash: hash, senderAddress: sender,
@@ -220,7 +228,8 @@ package struct TransactionHasher: Sendable {
             case .invoke(let invoke):
                 invokes.append(invoke)
                 results.append(nil)
-            case .deployAccount: results.append(digest(of: transaction))
+            case .deployAccount, .declare, .l1Handler:
+                results.append(digest(of: transaction))
             }
         }
         var digests = self.digests(of: invokes).makeIterator()

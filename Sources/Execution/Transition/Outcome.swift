@@ -18,6 +18,12 @@ package enum InvalidTransaction: Error, Hashable, Sendable, CustomStringConverti
     /// A field that version 3 reserves is not empty, or not L1.
     case reservedFieldInUse
     case accountNotDeployed(ContractAddress)
+    /// A declaration without its class, which only a node's own fault can bring.
+    case classMissing(ClassHash)
+    case alreadyDeclared(ClassHash)
+    case classHashMismatch(signed: ClassHash, computed: ClassHash)
+    case compiledClassHashMismatch(signed: Felt, computed: Felt)
+    case classTooLarge(bytecode: Int, limit: Int)
     case wrongNonce(account: ContractAddress, expected: Nonce, got: Nonce)
     case maximumGasTooLow(GasResource, maximum: UInt64, minimal: UInt64)
     case maximumGasPriceTooLow(GasResource, maximum: UInt128, actual: UInt128)
@@ -36,6 +42,17 @@ package enum InvalidTransaction: Error, Hashable, Sendable, CustomStringConverti
             "A reserved transaction field is in use."
         case .accountNotDeployed(let address):
             "Requested contract address \(PanicText.padded(address)) is not deployed."
+        case .classMissing(let hash):
+            "The declaration of class \(PanicText.padded(hash)) came without the class."
+        case .alreadyDeclared(let hash):
+            "Class with hash \(PanicText.padded(hash)) is already declared."
+        case .classHashMismatch(let signed, let computed):
+            "The class has the hash \(computed.hexString), not \(signed.hexString) as signed."
+        case .compiledClassHashMismatch(let signed, let computed):
+            "The compiled class has the hash \(computed.hexString), not \(signed.hexString) as "
+                + "signed."
+        case .classTooLarge(let bytecode, let limit):
+            "The class compiles to \(bytecode) felts of bytecode, at most \(limit) are allowed."
         case .wrongNonce(let account, let expected, let got):
             "Invalid transaction nonce of contract at address \(PanicText.padded(account)). "
                 + "Account nonce: \(expected.hexString); got: \(got.hexString)."
@@ -70,14 +87,21 @@ package enum ExecutionOutcome: Hashable, Sendable {
     case invalid(InvalidTransaction)
 }
 
+package enum TransactionOutcome: Hashable, Sendable {
+    case included(ExecutedTransaction)
+    case invalid(InvalidTransaction)
+}
+
 /// What a transaction would cost at the block's prices.
 package struct FeeEstimate: Hashable, Sendable {
     package var gas: GasVector
-    /// In fri, like the fee.
+    /// In fri, or in wei, like the fee.
     package var l1GasPrice: UInt128
     package var l1DataGasPrice: UInt128
     package var l2GasPrice: UInt128
     package var overallFee: UInt128
+    /// Whether prices and fee are in wei: those of messages from L1.
+    package var isInWei = false
 }
 
 /// Why a transaction's cost could not be estimated.

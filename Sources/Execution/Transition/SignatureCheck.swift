@@ -49,60 +49,71 @@ package struct PreparedTransaction: Hashable, Sendable {
     package let transaction: Transaction
     package let hash: Felt
     package let senderAddress: ContractAddress
+    /// Whether the hash is that of a query, which can be simulated only.
+    package var isQuery = false
     /// The verdict on the signature over `hash`; nil where nobody has checked.
     package var signature: CheckedSignature?
+    /// The class of a declaration, unpacked; without it a declaration is refused.
+    package var declared: DeclaredContract?
 
     /// - Parameters:
     ///   - hash: the transaction's hash on the chain that executes it.
     ///   - senderAddress: `transaction.senderAddress()`.
     package init(
         _ transaction: Transaction, hash: Felt, senderAddress: ContractAddress,
-        signature: CheckedSignature? = nil
+        signature: CheckedSignature? = nil, declared: DeclaredContract? = nil
     ) {
         self.transaction = transaction
         self.hash = hash
         self.senderAddress = senderAddress
         self.signature = signature
+        self.declared = declared
     }
 
-    package init(_ transaction: Transaction, chainID: ChainID, isQuery: Bool = false) {
+    package init(
+        _ transaction: Transaction, chainID: ChainID, isQuery: Bool = false,
+        declared: DeclaredContract? = nil
+    ) {
         self.init(
             transaction, hash: transaction.hash(chainID: chainID, query: isQuery),
-            senderAddress: transaction.senderAddress())
+            senderAddress: transaction.senderAddress(), declared: declared)
+        self.isQuery = isQuery
     }
 
-    /// What to verify so that execution need not: nil where the sender is no native account, where
-    /// its deployment is malformed, or where the signature has not two felts. For an account that
-    /// is not deployed yet but whose deployment is known, that transaction names the key.
+    /// What to verify so that execution need not: nil where the sender is no account of the chain's
+    /// own class, where its deployment is malformed, or where the signature has not two felts. For
+    /// an account that is not deployed yet but whose deployment is known, that transaction names the
+    /// key.
     package func signatureCheck(
-        in state: StateView, classes: NativeClasses = .standard,
+        in state: StateView, fastPath: FastPath,
         pendingDeployment: DeployAccountTransactionV3? = nil
     ) throws(StateReadError) -> SignatureCheck? {
         var block = BlockState(base: state)
         return try signatureCheck(
-            in: &block, classes: classes, pendingDeployment: pendingDeployment)
+            in: &block, fastPath: fastPath, pendingDeployment: pendingDeployment)
     }
 
     func signatureCheck(
-        in state: inout BlockState, classes: NativeClasses,
+        in state: inout BlockState, fastPath: FastPath,
         pendingDeployment: DeployAccountTransactionV3?
     ) throws(StateReadError) -> SignatureCheck? {
         let publicKey: Felt
         switch transaction {
+        case .l1Handler: return nil
         case .deployAccount(let deployment):
-            guard deployment.classHash == classes.account.classHash,
+            guard fastPath[deployment.classHash] == .account,
                 let key = deployment.constructorCalldata.first,
                 deployment.constructorCalldata.count == 1
             else { return nil }
             publicKey = key
-        case .invoke:
+        case .invoke, .declare:
             let contract = try state.contract(senderAddress)
             let classHash = state.classHash(of: contract)
-            if classHash == classes.account.classHash {
-                let cell = try state.cell(of: contract, at: AccountClass.Storage.publicKey)
+            if fastPath[classHash] == .account {
+                let cell = try state.cell(of: contract, at: AccountStorage.publicKey)
                 publicKey = state.value(cell)
             } else if classHash.isZero, let pendingDeployment,
-                pendingDeployment.classHash == classes.account.classHash,
+                fastPath[pendingDeployment.classHash] == .account,
                 let key = pendingDeployment.constructorCalldata.first,
                 pendingDeployment.contractAddress() == senderAddress
             {
@@ -114,4 +125,9 @@ package struct PreparedTransaction: Hashable, Sendable {
         return SignatureCheck(
             publicKey: publicKey, messageHash: hash, signature: transaction.signature[...])
     }
+}
+
+/// Where the chain's own account class keeps what others look at.
+enum AccountStorage {
+    static let publicKey = StorageAddresses.variable("Account_public_key")
 }

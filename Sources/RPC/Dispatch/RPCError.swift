@@ -3,7 +3,7 @@ import StarkField
 
 /// A JSON-RPC error object. Codes below -32000 are JSON-RPC 2.0's (section 5.1); the others and
 /// all their messages are those of Starknet's specification 0.10 (`starknet_api_openrpc.json`,
-/// `starknet_write_api.json`).
+/// `starknet_write_api.json`, `starknet_trace_api_openrpc.json`, `starknet_executables.json`).
 package struct RPCError: Error, Hashable, Sendable {
     package var code: Int
     package var message: String
@@ -61,6 +61,21 @@ extension RPCError {
         33, "The supplied continuation token is invalid or unknown")
     static let tooManyKeysInFilter = RPCError(34, "Too many keys provided in a filter")
 
+    /// The transaction is known and has no trace: it waits, or it was refused.
+    static func noTraceAvailable(status: String) -> RPCError {
+        RPCError(
+            10, "No trace available for transaction",
+            data: .object([JSONMember("status", .string(status))]))
+    }
+    static let storageProofNotSupported = RPCError(
+        42, "the node doesn't support storage proofs for blocks that are too far in the past")
+    /// Of `starknet_getCompiledCasm`.
+    static func compilationError(_ reason: String) -> RPCError {
+        RPCError(
+            100, "Failed to compile the contract",
+            data: .object([JSONMember("compilation_error", .string(reason))]))
+    }
+
     static func contractError(_ error: RPCContractError) -> RPCError {
         RPCError(40, "Contract error", data: .object([JSONMember("revert_error", error.json)]))
     }
@@ -73,8 +88,11 @@ extension RPCError {
             ]))
     }
 
+    static let classTooLarge = RPCError(57, "Contract class size is too large")
     static let unsupportedTransactionVersion = RPCError(
         61, "the transaction version is not supported")
+    static let unsupportedClassVersion = RPCError(
+        62, "the contract class version is not supported")
     static func unexpected(_ reason: String) -> RPCError {
         RPCError(63, "An unexpected error occurred", data: .string(reason))
     }
@@ -92,6 +110,8 @@ extension RPCError {
             case .contractError(let error): .contractError(error)
             case .transactionExecution(let index, let error):
                 .transactionExecution(index: index, error)
+            case .storageProofNotSupported: .storageProofNotSupported
+            case .compilationFailed(let reason): .compilationError(reason)
             case .unavailable(let reason): .internal(reason)
             }
     }
@@ -119,6 +139,15 @@ extension RPCError {
             case .duplicateTransaction:
                 RPCError(59, "A transaction with the same hash already exists in the mempool")
             case .classHashNotFound: .classHashNotFound
+            case .classAlreadyDeclared: RPCError(51, "Class already declared")
+            case .compilationFailed(let reason):
+                RPCError(56, "Compilation failed", data: .string(reason))
+            case .classTooLarge: .classTooLarge
+            case .compiledClassHashMismatch:
+                RPCError(
+                    60,
+                    "the compiled class hash did not match the one supplied in the transaction")
+            case .unsupportedClassVersion: .unsupportedClassVersion
             case .replacementUnderpriced:
                 RPCError(64, "Replacement transaction is underpriced")
             case .feeBelowMinimum: RPCError(65, "Transaction fee below minimum")

@@ -29,7 +29,9 @@ extension RPCMessage {
     package static func parse(_ body: [UInt8], limits: RPCLimits) -> RPCMessage {
         let value: JSONValue
         do {
-            value = try JSONParser.parse(body, limits: limits.json)
+            value = try JSONParser.parse(
+                body,
+                limits: body.count > limits.smallBodyBytes ? limits.largeJSON : limits.json)
         } catch {
             return .refused(.parse(error.description))
         }

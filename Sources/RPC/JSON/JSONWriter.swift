@@ -77,25 +77,8 @@ package struct JSONWriter {
     }
 
     package mutating func value(_ value: JSONValue) {
-        switch value {
-        case .null: null()
-        case .bool(let bool): self.bool(bool)
-        case .number(let digits):
-            separate()
-            bytes.append(contentsOf: digits.utf8)
-        case .string(let text): string(text)
-        case .array(let elements):
-            array { writer in
-                for element in elements { writer.value(element) }
-            }
-        case .object(let members):
-            object { writer in
-                for member in members {
-                    writer.name(member.name)
-                    writer.value(member.value)
-                }
-            }
-        }
+        separate()
+        value.write(.compact, into: &bytes)
     }
 
     // MARK: - Structure

@@ -12,6 +12,7 @@ struct RequestHandler: Sendable {
     private let backend: any RPCBackend
     private let registry: PrometheusRegistry
     private let requests: Permits
+    private let largeRequests: Permits
     private let probes: Permits
     private let bodies: Permits
     private let inFlight: Gauge
@@ -25,6 +26,7 @@ struct RequestHandler: Sendable {
         self.limits = limits
         dispatcher = RPCDispatcher(backend: backend, limits: limits, metrics: registry)
         requests = Permits(limits.concurrentRequests)
+        largeRequests = Permits(limits.concurrentLargeRequests)
         probes = Permits(limits.concurrentProbes)
         bodies = Permits(limits.pendingBodyBytes)
         inFlight = Gauge(label: "rpc_requests_in_flight", factory: registry)
@@ -117,16 +119,25 @@ struct RequestHandler: Sendable {
             return refuse(
                 .busy("\(limits.concurrentRequests) requests are in flight", closes: false))
         }
+        let isLarge = bytes.count > limits.smallBodyBytes
+        guard !isLarge || largeRequests.take() else {
+            requests.giveBack()
+            return refuse(
+                .busy(
+                    "\(limits.concurrentLargeRequests) large requests are in flight",
+                    closes: false))
+        }
         inFlight.record(requests.count)
         let message = dispatcher.parse(bytes)
         let dispatcher = dispatcher
-        let (requests, inFlight) = (requests, inFlight)
+        let (requests, largeRequests, inFlight) = (requests, largeRequests, inFlight)
         let answer = await withDeadline(
             milliseconds: limits.answerMilliseconds, on: eventLoop,
             work: { await dispatcher.answer(message) },
             late: { dispatcher.timeoutAnswer(message) },
             ended: {
                 requests.giveBack()
+                if isLarge { largeRequests.giveBack() }
                 inFlight.record(requests.count)
             })
         guard let answer else { return HTTPAnswer(status: .noContent) }

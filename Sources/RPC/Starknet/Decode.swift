@@ -98,6 +98,27 @@ enum Decode {
                 + " \"l1_accepted\" or \"pre_confirmed\"")
     }
 
+    /// `BLOCK_ID` without the pre-confirmed block.
+    static func includedBlockID(_ value: JSONValue) throws(RPCError) -> BlockID {
+        let id = try blockID(value)
+        guard id != .preConfirmed else {
+            throw .invalidParams("\"block_id\" can't be \"pre_confirmed\" here")
+        }
+        return id
+    }
+
+    /// `SIMULATION_FLAG`s.
+    static func simulationFlags(_ value: JSONValue) throws(RPCError) -> RPCSimulationFlags {
+        let known: KeyValuePairs<String, RPCSimulationFlags> = [
+            "SKIP_VALIDATE": .skipValidate, "SKIP_FEE_CHARGE": .skipFeeCharge,
+            "RETURN_INITIAL_READS": .returnInitialReads,
+        ]
+        let named = try flags(value, "simulation_flags", known: known.map(\.key))
+        var flags: RPCSimulationFlags = []
+        for (name, flag) in known where named.contains(name) { flags.insert(flag) }
+        return flags
+    }
+
     /// A list of flags from a closed set.
     static func flags(
         _ value: JSONValue?, _ name: String, known: [String]

@@ -1,9 +1,10 @@
+import CairoVM
 import Execution
 import JSONText
 import StarkField
 
 /// Version 3 transactions as clients send them: `BROADCASTED_INVOKE_TXN`,
-/// `BROADCASTED_DEPLOY_ACCOUNT_TXN`.
+/// `BROADCASTED_DEPLOY_ACCOUNT_TXN`, `BROADCASTED_DECLARE_TXN`.
 extension Decode {
     /// The two version texts that are supported. Anything else of a well formed transaction is
     /// unsupportedTransactionVersion.
@@ -14,13 +15,18 @@ extension Decode {
         throw .unsupportedTransactionVersion
     }
 
-    /// `BROADCASTED_TXN`, for an estimate, where another version is an invalid parameter.
+    /// `BROADCASTED_TXN`, for an estimate or a simulation, where what is not supported is an invalid
+    /// parameter.
     static func estimated(_ value: JSONValue) throws(RPCError) -> RPCBroadcastedTransaction {
         do {
             return try broadcasted(value)
         } catch {
-            guard error == .unsupportedTransactionVersion else { throw error }
-            throw .invalidParams("only transactions of version 3 are supported")
+            switch error {
+            case .unsupportedTransactionVersion:
+                throw .invalidParams("only transactions of version 3 are supported")
+            case .unsupportedClassVersion, .classTooLarge: throw .invalidParams(error.message)
+            default: throw error
+            }
         }
     }
 
@@ -30,8 +36,7 @@ extension Decode {
         switch try member(value, "type") {
         case .string("INVOKE"): return try invoke(value)
         case .string("DEPLOY_ACCOUNT"): return try deployAccount(value)
-        case .string("DECLARE"):
-            throw .invalidParams("this node does not support declaring classes")
+        case .string("DECLARE"): return try declare(value)
         default: throw .invalidParams("\"type\" must be INVOKE, DEPLOY_ACCOUNT or DECLARE")
         }
     }
@@ -78,6 +83,54 @@ extension Decode {
             nonceDataAvailabilityMode: try mode(value, "nonce_data_availability_mode"),
             feeDataAvailabilityMode: try mode(value, "fee_data_availability_mode"))
         return RPCBroadcastedTransaction(transaction: .deployAccount(deploy), isQuery: isQuery)
+    }
+
+    static func declare(_ value: JSONValue) throws(RPCError) -> RPCBroadcastedTransaction {
+        try expectType("DECLARE", value)
+        let isQuery = try isQuery(value)
+        // Hashing a class is the costly part, and comes when all else is known to be well formed.
+        var declare = DeclareTransactionV3(
+            senderAddress: try felt(try member(value, "sender_address"), "sender_address"),
+            classHash: .zero,
+            compiledClassHash: try felt(
+                try member(value, "compiled_class_hash"), "compiled_class_hash"),
+            signature: try list(value, "signature", Limits.signature),
+            nonce: try felt(try member(value, "nonce"), "nonce"),
+            resourceBounds: try resourceBounds(value),
+            tip: try hex(try member(value, "tip"), "tip"),
+            paymasterData: try list(value, "paymaster_data", Limits.paymasterData),
+            accountDeploymentData: try list(
+                value, "account_deployment_data", Limits.accountDeploymentData),
+            nonceDataAvailabilityMode: try mode(value, "nonce_data_availability_mode"),
+            feeDataAvailabilityMode: try mode(value, "fee_data_availability_mode"))
+        let sierra = try contractClass(try member(value, "contract_class"))
+        declare.classHash = sierra.hash
+        let packed = PackedJSON.encode(sierra.json)
+        guard packed.count <= Limits.classBytes else { throw .classTooLarge }
+        return RPCBroadcastedTransaction(
+            transaction: .declare(
+                RPCDeclaration(
+                    transaction: declare, contractClass: sierra, packedClass: packed)),
+            isQuery: isQuery)
+    }
+
+    /// `CONTRACT_CLASS`. Members that it does not name are left out. Throws classTooLarge and
+    /// unsupportedClassVersion.
+    static func contractClass(_ value: JSONValue) throws(RPCError) -> SierraClass {
+        guard case .string(let version) = try member(value, "contract_class_version") else {
+            throw .invalidParams("\"contract_class_version\" must be a string")
+        }
+        guard version == SierraClass.knownVersion else { throw .unsupportedClassVersion }
+        switch optional(value, "abi") {
+        case nil, .string?: break
+        default: throw .invalidParams("\"abi\" must be a string")
+        }
+        do throws(ClassError) {
+            return try SierraClass(value)
+        } catch {
+            if case .tooLarge = error { throw .classTooLarge }
+            throw .invalidParams("\"contract_class\": \(error)")
+        }
     }
 
     private static func expectType(_ type: String, _ value: JSONValue) throws(RPCError) {

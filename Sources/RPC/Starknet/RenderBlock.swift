@@ -2,7 +2,7 @@ import Execution
 import Primitives
 import StarkField
 
-/// Blocks, state updates, classes and estimates as the specification shows them.
+/// Blocks, state updates, events and estimates as the specification shows them.
 extension JSONWriter {
     /// What a block answer holds of each transaction.
     enum TransactionForm {
@@ -91,7 +91,8 @@ extension JSONWriter {
         }
     }
 
-    private mutating func members(_ diff: StateDiff) {
+    /// `STATE_DIFF`.
+    mutating func members(_ diff: StateDiff) {
         list("storage_diffs", diff.storageDiffs) { writer, contract in
             writer.member("address", contract.address)
             writer.list("storage_entries", contract.entries) { writer, entry in
@@ -123,7 +124,7 @@ extension JSONWriter {
     }
 
     /// A member that is an array of one object per element.
-    private mutating func list<Element>(
+    mutating func list<Element>(
         _ name: String, _ elements: [Element], _ body: (inout JSONWriter, Element) -> Void
     ) {
         array(name) { writer in
@@ -131,37 +132,25 @@ extension JSONWriter {
         }
     }
 
-    /// `CONTRACT_CLASS`.
-    mutating func contractClass(_ contractClass: RPCContractClass) {
-        func entryPoints(_ writer: inout JSONWriter, _ name: String, _ points: [RPCEntryPoint]) {
-            writer.list(name, points) { writer, point in
-                writer.member("selector", point.selector)
-                writer.member("function_idx", number: point.functionIndex)
-            }
-        }
+    /// `STORAGE_RESULT`.
+    mutating func storageValue(_ value: Felt, lastUpdate: Height) {
         object { writer in
-            writer.member("sierra_program", contractClass.sierraProgram)
-            writer.member("contract_class_version", contractClass.version)
-            writer.object("entry_points_by_type") { writer in
-                entryPoints(&writer, "CONSTRUCTOR", contractClass.constructors)
-                entryPoints(&writer, "EXTERNAL", contractClass.externals)
-                entryPoints(&writer, "L1_HANDLER", contractClass.l1Handlers)
-            }
-            if let abi = contractClass.abi { writer.member("abi", abi) }
+            writer.member("value", value)
+            writer.member("last_update_block", number: lastUpdate.rawValue)
         }
     }
 
-    /// `FEE_ESTIMATE`.
+    /// `FEE_ESTIMATE`, `MESSAGE_FEE_ESTIMATE`.
     mutating func estimate(_ estimate: RPCFeeEstimate) {
         object { writer in
             writer.member("l1_gas_consumed", hex: estimate.gas.l1Gas)
-            writer.member("l1_gas_price", hex: estimate.prices.l1Gas.fri)
+            writer.member("l1_gas_price", hex: estimate.l1GasPrice)
             writer.member("l1_data_gas_consumed", hex: estimate.gas.l1DataGas)
-            writer.member("l1_data_gas_price", hex: estimate.prices.l1DataGas.fri)
+            writer.member("l1_data_gas_price", hex: estimate.l1DataGasPrice)
             writer.member("l2_gas_consumed", hex: estimate.gas.l2Gas)
-            writer.member("l2_gas_price", hex: estimate.prices.l2Gas.fri)
+            writer.member("l2_gas_price", hex: estimate.l2GasPrice)
             writer.member("overall_fee", hex: estimate.overallFee)
-            writer.member("unit", "FRI")
+            writer.member("unit", estimate.unit.rawValue)
         }
     }
 

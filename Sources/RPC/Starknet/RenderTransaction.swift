@@ -1,6 +1,7 @@
 import Execution
 import Primitives
 import StarkField
+import StarkHash
 
 /// `TXN`, `TXN_RECEIPT` and `TXN_STATUS_RESULT` of the specification.
 extension JSONWriter {
@@ -13,6 +14,8 @@ extension JSONWriter {
             switch transaction {
             case .invoke(let invoke): writer.members(invoke, proofFacts: proofFacts)
             case .deployAccount(let deploy): writer.members(deploy)
+            case .declare(let declaration): writer.members(declaration.transaction)
+            case .l1Handler(let message): writer.members(message)
             }
         }
     }
@@ -30,7 +33,7 @@ extension JSONWriter {
         member("account_deployment_data", invoke.accountDeploymentData)
         member("nonce_data_availability_mode", invoke.nonceDataAvailabilityMode.name)
         member("fee_data_availability_mode", invoke.feeDataAvailabilityMode.name)
-        if proofFacts, !invoke.proofFacts.isEmpty { member("proof_facts", invoke.proofFacts) }
+        if proofFacts { member("proof_facts", invoke.proofFacts) }
     }
 
     private mutating func members(_ deploy: DeployAccountTransactionV3) {
@@ -46,6 +49,33 @@ extension JSONWriter {
         member("paymaster_data", deploy.paymasterData)
         member("nonce_data_availability_mode", deploy.nonceDataAvailabilityMode.name)
         member("fee_data_availability_mode", deploy.feeDataAvailabilityMode.name)
+    }
+
+    /// `DECLARE_TXN_V3`.
+    private mutating func members(_ declare: DeclareTransactionV3) {
+        member("type", "DECLARE")
+        member("version", "0x3")
+        member("sender_address", declare.senderAddress)
+        member("compiled_class_hash", declare.compiledClassHash)
+        member("class_hash", declare.classHash)
+        member("signature", declare.signature)
+        member("nonce", declare.nonce)
+        member("resource_bounds", declare.resourceBounds)
+        member("tip", hex: declare.tip)
+        member("paymaster_data", declare.paymasterData)
+        member("account_deployment_data", declare.accountDeploymentData)
+        member("nonce_data_availability_mode", declare.nonceDataAvailabilityMode.name)
+        member("fee_data_availability_mode", declare.feeDataAvailabilityMode.name)
+    }
+
+    /// `L1_HANDLER_TXN`.
+    private mutating func members(_ message: L1HandlerTransaction) {
+        member("type", "L1_HANDLER")
+        member("version", "0x0")
+        member("nonce", message.nonce)
+        member("contract_address", message.contractAddress)
+        member("entry_point_selector", message.entryPointSelector)
+        member("calldata", message.calldata)
     }
 
     private mutating func member(_ name: String, _ bounds: ResourceBoundsMapping) {
@@ -74,11 +104,17 @@ extension JSONWriter {
             case .deployAccount(let deploy):
                 writer.member("type", "DEPLOY_ACCOUNT")
                 writer.member("contract_address", deploy.deployedAddress)
+            case .declare: writer.member("type", "DECLARE")
+            case .l1Handler(let message):
+                writer.member("type", "L1_HANDLER")
+                writer.member("message_hash", message.messageHash)
             }
             writer.member("transaction_hash", receipt.transactionHash)
             writer.object("actual_fee") { writer in
                 writer.member("amount", hex: receipt.actualFee)
-                writer.member("unit", "FRI")
+                // A message's fee is paid on L1, in wei; here it is 0.
+                let unit: RPCPriceUnit = if case .l1Handler = transaction { .wei } else { .fri }
+                writer.member("unit", unit.rawValue)
             }
             writer.execution(receipt.executionStatus, reasonName: "revert_reason")
             writer.member("finality_status", finality.rawValue)
@@ -94,11 +130,16 @@ extension JSONWriter {
                     writer.object { $0.members(event) }
                 }
             }
-            writer.object("execution_resources") { writer in
-                writer.member("l1_gas", number: receipt.gasConsumed.l1Gas)
-                writer.member("l1_data_gas", number: receipt.gasConsumed.l1DataGas)
-                writer.member("l2_gas", number: receipt.gasConsumed.l2Gas)
-            }
+            writer.member("execution_resources", receipt.gasConsumed)
+        }
+    }
+
+    /// `EXECUTION_RESOURCES`.
+    mutating func member(_ name: String, _ gas: GasVector) {
+        object(name) { writer in
+            writer.member("l1_gas", number: gas.l1Gas)
+            writer.member("l1_data_gas", number: gas.l1DataGas)
+            writer.member("l2_gas", number: gas.l2Gas)
         }
     }
 
@@ -111,11 +152,26 @@ extension JSONWriter {
         }
     }
 
-    private mutating func message(_ message: MessageToL1) {
+    /// `MSG_TO_L1`, with its place in the transaction where one is given.
+    mutating func message(_ message: MessageToL1, order: Int? = nil) {
         object { writer in
+            if let order { writer.member("order", number: order) }
             writer.member("from_address", message.fromAddress)
             writer.member("to_address", message.toAddress)
             writer.member("payload", message.payload)
+        }
+    }
+
+    /// The answer of `starknet_getMessagesStatus`.
+    mutating func messageStatuses(_ statuses: [RPCMessageStatus]) {
+        array { writer in
+            for status in statuses {
+                writer.object { writer in
+                    writer.member("transaction_hash", status.transactionHash)
+                    writer.member("finality_status", status.finality.rawValue)
+                    writer.execution(status.execution, reasonName: "failure_reason")
+                }
+            }
         }
     }
 
@@ -154,5 +210,23 @@ extension DeployAccountTransactionV3 {
         ContractAddresses.address(
             deployer: .zero, salt: contractAddressSalt, classHash: classHash,
             constructorCalldata: constructorCalldata)
+    }
+}
+
+extension L1HandlerTransaction {
+    /// The hash under which the core contract on L1 knows the message, as 0x and 64 digits: Keccak
+    /// of sender, receiver, nonce, selector and payload with its length, 32 bytes each (Starknet
+    /// documentation, "L1-L2 messaging", structure and hashing of L1 to L2 messages).
+    var messageHash: String {
+        let payload = calldata.dropFirst()
+        let terms =
+            [calldata.first ?? .zero, contractAddress, nonce, entryPointSelector]
+            + [Felt(UInt64(payload.count))] + payload
+        let hash = Keccak256.hash(terms.flatMap(\.bigEndianBytes))
+        return "0x"
+            + hash.map { byte in
+                let digits = String(byte, radix: 16)
+                return byte < 16 ? "0" + digits : digits
+            }.joined()
     }
 }

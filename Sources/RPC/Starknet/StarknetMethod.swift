@@ -15,29 +15,30 @@ package enum StarknetMethod: String, CaseIterable, Sendable {
     case classHashAt = "starknet_getClassHashAt"
     case classAt = "starknet_getClassAt"
     case contractClass = "starknet_getClass"
+    case compiledClass = "starknet_getCompiledCasm"
+    case storageProof = "starknet_getStorageProof"
     case transactionByHash = "starknet_getTransactionByHash"
     case transactionByBlockAndIndex = "starknet_getTransactionByBlockIdAndIndex"
     case transactionReceipt = "starknet_getTransactionReceipt"
     case transactionStatus = "starknet_getTransactionStatus"
+    case messagesStatus = "starknet_getMessagesStatus"
     case call = "starknet_call"
     case estimateFee = "starknet_estimateFee"
+    case estimateMessageFee = "starknet_estimateMessageFee"
+    case simulate = "starknet_simulateTransactions"
+    case traceTransaction = "starknet_traceTransaction"
+    case traceBlock = "starknet_traceBlockTransactions"
     case events = "starknet_getEvents"
+    case addDeclare = "starknet_addDeclareTransaction"
     case addInvoke = "starknet_addInvokeTransaction"
     case addDeployAccount = "starknet_addDeployAccountTransaction"
 
     /// The version that `starknet_specVersion` states.
     package static let specification = "0.10.2"
 
-    /// Methods of the specification that this node does not offer, with what it lacks for them.
+    /// Methods of the specification that this node does not offer, with what it lacks for them:
+    /// those of the WebSocket document.
     package static let notOffered: [String: String] = [
-        "starknet_getMessagesStatus": "messages from L1",
-        "starknet_estimateMessageFee": "messages from L1",
-        "starknet_getStorageProof": "storage proofs",
-        "starknet_addDeclareTransaction": "declaring classes",
-        "starknet_getCompiledCasm": "compiled classes",
-        "starknet_traceTransaction": "execution traces",
-        "starknet_simulateTransactions": "execution traces",
-        "starknet_traceBlockTransactions": "execution traces",
         "starknet_subscribeNewHeads": "subscriptions",
         "starknet_subscribeEvents": "subscriptions",
         "starknet_subscribeTransactionStatus": "subscriptions",

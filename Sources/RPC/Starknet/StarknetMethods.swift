@@ -26,15 +26,22 @@ struct StarknetMethods: Sendable {
             case .nonce, .classHashAt, .classAt:
                 try await contract(method, parameters, into: &result)
             case .contractClass: try await contractClass(parameters, into: &result)
+            case .compiledClass: try await compiledClass(parameters, into: &result)
+            case .storageProof: try await storageProof(parameters, into: &result)
             case .transactionByHash: try await transactionByHash(parameters, into: &result)
             case .transactionByBlockAndIndex:
                 try await transactionByBlockAndIndex(parameters, into: &result)
             case .transactionReceipt: try await transactionReceipt(parameters, into: &result)
             case .transactionStatus: try await transactionStatus(parameters, into: &result)
+            case .messagesStatus: try await messagesStatus(parameters, into: &result)
             case .call: try await call(parameters, into: &result)
             case .estimateFee: try await estimateFee(parameters, into: &result)
+            case .estimateMessageFee: try await estimateMessageFee(parameters, into: &result)
+            case .simulate: try await simulate(parameters, into: &result)
+            case .traceTransaction: try await traceTransaction(parameters, into: &result)
+            case .traceBlock: try await traceBlock(parameters, into: &result)
             case .events: try await events(parameters, into: &result)
-            case .addInvoke, .addDeployAccount:
+            case .addInvoke, .addDeclare, .addDeployAccount:
                 return try await submit([(method, parameters)])[0].get()
             }
         } catch let error as RPCError {
@@ -49,7 +56,7 @@ struct StarknetMethods: Sendable {
         return result.bytes
     }
 
-    private func flags(_ value: JSONValue?) throws(RPCError) -> Bool {
+    func flags(_ value: JSONValue?) throws(RPCError) -> Bool {
         try !Decode.flags(value, "response_flags", known: ["INCLUDE_PROOF_FACTS"]).isEmpty
     }
 
@@ -135,10 +142,7 @@ struct StarknetMethods: Sendable {
         guard let lastUpdate = value.lastUpdate else {
             throw RPCError.invalidParams("this node does not keep INCLUDE_LAST_UPDATE_BLOCK")
         }
-        result.object { writer in
-            writer.member("value", value.value)
-            writer.member("last_update_block", number: lastUpdate.rawValue)
-        }
+        result.storageValue(value.value, lastUpdate: lastUpdate)
     }
 
     private func contract(
@@ -170,36 +174,29 @@ struct StarknetMethods: Sendable {
         result.contractClass(try await backend.contractClass(hash: hash, at: id))
     }
 
-    private func call(_ parameters: RPCParameters, into result: inout JSONWriter) async throws {
-        let reader = try ParameterReader(parameters, ["request", "block_id"])
-        let request = try reader[0]
-        let contract = try Decode.felt(
-            try Decode.member(request, "contract_address"), "contract_address")
-        let selector = try Decode.felt(
-            try Decode.member(request, "entry_point_selector"), "entry_point_selector")
-        let calldata = try Decode.felts(
-            try Decode.member(request, "calldata"), "calldata", maximum: Limits.calldata)
-        let id = try Decode.blockID(reader[1])
-        result.felts(
-            try await backend.call(
-                contract: contract, selector: selector, calldata: calldata, at: id))
-    }
-
-    private func estimateFee(
+    private func compiledClass(
         _ parameters: RPCParameters, into result: inout JSONWriter
     ) async throws {
-        let reader = try ParameterReader(parameters, ["request", "simulation_flags", "block_id"])
-        let request = try Decode.array(
-            reader[0], "request", maximum: limits.estimateTransactions)
-        let transactions = try request.map(Decode.estimated)
-        let flags = try Decode.flags(
-            reader[1], "simulation_flags", known: ["SKIP_VALIDATE"])
-        let id = try Decode.blockID(reader[2])
-        let estimates = try await backend.estimateFees(
-            of: transactions, skipValidate: !flags.isEmpty, at: id)
-        result.array { writer in
-            for estimate in estimates { writer.estimate(estimate) }
+        let reader = try ParameterReader(parameters, ["class_hash"])
+        let hash = try Decode.felt(reader[0], "class_hash")
+        let stored = try await backend.compiledClass(hash: hash)
+        guard let casm = RenderedCasm(stored) else {
+            throw RPCError.internal("the compiled form of class \(hash) is damaged")
         }
+        result.value(casm.json)
+    }
+
+    private func storageProof(
+        _ parameters: RPCParameters, into result: inout JSONWriter
+    ) async throws {
+        let reader = try ParameterReader(
+            parameters,
+            ["block_id", "class_hashes", "contract_addresses", "contracts_storage_keys"])
+        let id = try Decode.includedBlockID(reader[0])
+        let request = try Decode.storageProofRequest(
+            classes: reader[optional: 1], contracts: reader[optional: 2],
+            slots: reader[optional: 3], limits: limits)
+        result.storageProof(try await backend.storageProof(request, at: id))
     }
 
     private func events(_ parameters: RPCParameters, into result: inout JSONWriter) async throws {
@@ -219,119 +216,4 @@ struct StarknetMethods: Sendable {
         let page = try await backend.events(matching: filter, from: cursor, limit: Int(chunk))
         result.events(page, token: page.next.map { EventContinuation.token($0, filter) })
     }
-
-    // MARK: - Transactions
-
-    private func transactionByHash(
-        _ parameters: RPCParameters, into result: inout JSONWriter
-    ) async throws {
-        let reader = try ParameterReader(parameters, ["transaction_hash", "response_flags"])
-        let hash = try Decode.felt(reader[0], "transaction_hash")
-        let proofFacts = try flags(reader[optional: 1])
-        guard let record = try await backend.transaction(hash: hash) else {
-            throw RPCError.transactionHashNotFound
-        }
-        result.transaction(record.transaction, hash: record.hash, proofFacts: proofFacts)
-    }
-
-    private func transactionByBlockAndIndex(
-        _ parameters: RPCParameters, into result: inout JSONWriter
-    ) async throws {
-        let reader = try ParameterReader(parameters, ["block_id", "index", "response_flags"])
-        let id = try Decode.blockID(reader[0])
-        let index = try Decode.unsigned(reader[1], "index")
-        let proofFacts = try flags(reader[optional: 2])
-        let block = try await backend.block(at: id)
-        guard index < block.transactions.count else { throw RPCError.invalidTransactionIndex }
-        result.transaction(
-            block.transactions[Int(index)], hash: block.receipts[Int(index)].transactionHash,
-            proofFacts: proofFacts)
-    }
-
-    /// A transaction that is only in the pool has no receipt yet.
-    private func transactionReceipt(
-        _ parameters: RPCParameters, into result: inout JSONWriter
-    ) async throws {
-        let reader = try ParameterReader(parameters, ["transaction_hash"])
-        let hash = try Decode.felt(reader[0], "transaction_hash")
-        guard let record = try await backend.transaction(hash: hash),
-            let inclusion = record.inclusion
-        else { throw RPCError.transactionHashNotFound }
-        result.receipt(
-            inclusion.receipt, of: record.transaction, finality: inclusion.finality, in: inclusion)
-    }
-
-    private func transactionStatus(
-        _ parameters: RPCParameters, into result: inout JSONWriter
-    ) async throws {
-        let reader = try ParameterReader(parameters, ["transaction_hash"])
-        let hash = try Decode.felt(reader[0], "transaction_hash")
-        guard let status = try await backend.transactionStatus(hash: hash) else {
-            throw RPCError.transactionHashNotFound
-        }
-        result.status(status)
-    }
-
-    // MARK: - Submission
-
-    /// Calls that each submit a transaction, in their order: all are handed over before the first
-    /// verdict is awaited.
-    func submit(
-        _ calls: [(method: StarknetMethod, parameters: RPCParameters)]
-    ) async -> [Result<[UInt8], RPCError>] {
-        var results: [Result<[UInt8], RPCError>?] = []
-        var transactions: [Transaction] = []
-        for call in calls {
-            do {
-                transactions.append(try Self.transaction(call.method, call.parameters))
-                results.append(nil)
-            } catch let error as RPCError {
-                results.append(.failure(error))
-            } catch {
-                results.append(.failure(.internal("\(error)")))
-            }
-        }
-        var verdicts = await zip(transactions, backend.submit(transactions)).makeIterator()
-        return results.map { result in
-            if let result { return result }
-            guard let (transaction, verdict) = verdicts.next() else {
-                return .failure(.internal("the node gave no verdict"))
-            }
-            switch verdict {
-            case .failure(let failure): return .failure(RPCError(failure))
-            case .success(let hash): return .success(Self.render(hash, of: transaction))
-            }
-        }
-    }
-
-    private static func transaction(
-        _ method: StarknetMethod, _ parameters: RPCParameters
-    ) throws -> Transaction {
-        if method == .addInvoke {
-            let reader = try ParameterReader(parameters, ["invoke_transaction"])
-            let sent = try Decode.invoke(reader[0])
-            if sent.isQuery { throw RPCError.unsupportedTransactionVersion }
-            return sent.transaction
-        }
-        let reader = try ParameterReader(parameters, ["deploy_account_transaction"])
-        let sent = try Decode.deployAccount(reader[0])
-        if sent.isQuery { throw RPCError.unsupportedTransactionVersion }
-        return sent.transaction
-    }
-
-    private static func render(_ hash: Felt, of transaction: Transaction) -> [UInt8] {
-        var result = JSONWriter()
-        result.object { writer in
-            writer.member("transaction_hash", hash)
-            if case .deployAccount(let deploy) = transaction {
-                writer.member("contract_address", deploy.deployedAddress)
-            }
-        }
-        return result.bytes
-    }
-}
-
-extension StarknetMethod {
-    /// Whether it submits a transaction.
-    var submits: Bool { self == .addInvoke || self == .addDeployAccount }
 }

@@ -190,8 +190,8 @@ struct SimulatedEngine {
                 }
             }
             return .built(
-                key, sequence: sequence, included: included, refused: refused,
-                transactionRoot: ChunkRoot.root(of: included.map(\.hash)),
+                key, sequence: sequence, included: included, refused: refused, deferred: [],
+                isFull: false, transactionRoot: ChunkRoot.root(of: included.map(\.hash)),
                 receipts: receiptRoot(key, from: before))
         case .chunk(let key, let sequence, let transactions):
             let before = blocks[key]?.receipts.count ?? 0

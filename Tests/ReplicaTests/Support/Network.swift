@@ -80,6 +80,9 @@ final class Network {
         /// Computed block hashes wait while set: the trie thread stands still.
         var hashesStalled = false
         var stalledHashes: [ExecutionResult] = []
+        /// Every block begun is in doubt while set: its classes are not compiled yet.
+        var doubts = false
+        var doubted: [ExecutionKey] = []
         var dropped: [ValidatorIndex] = []
     }
 
@@ -250,6 +253,15 @@ final class Network {
         nodes[index].stalledHashes = []
     }
 
+    /// All is compiled.
+    func settleDoubts(_ index: Int) {
+        nodes[index].doubts = false
+        for key in nodes[index].doubted {
+            post(.input(.execution(.doubted(key, false))), to: index)
+        }
+        nodes[index].doubted = []
+    }
+
     // MARK: - Time
 
     private func moment(_ index: Int) -> Moment {
@@ -343,6 +355,10 @@ final class Network {
         case .logDone: logDone(index)
         case .stored(let blocks, let certificate): stored(blocks, certificate, index)
         case .execution(let command):
+            if case .begin(let key, _, _, _) = command, nodes[index].doubts {
+                nodes[index].doubted.append(key)
+                post(.input(.execution(.doubted(key, true))), to: index)
+            }
             guard let result = nodes[index].engine.carryOut(command) else { return }
             if case .hashed = result {
                 if nodes[index].hashesStalled {

@@ -81,7 +81,8 @@ struct StubEngine {
             }
             let receipts = (blocks[key]?.receipts ?? []).dropFirst(before)
             return .built(
-                key, sequence: sequence, included: included, refused: refused,
+                key, sequence: sequence, included: included, refused: refused, deferred: [],
+                isFull: false,
                 transactionRoot: ChunkRoot.root(of: included.map { ChunkRoot.leaf($0.bytes) }),
                 receipts: ChunkRoot.root(of: Array(receipts)))
         case .chunk(let key, let sequence, let transactions):

@@ -1,0 +1,6 @@
+//! Prytany's system contracts.
+
+mod account;
+mod deployer;
+mod outside_execution;
+mod token;
